@@ -1,0 +1,64 @@
+import os from "node:os";
+import path from "node:path";
+
+/** Everything that the environment decides. `Engine.open` takes it as a value; nothing else reads `process.env`. */
+export interface Config {
+  /** Root of the Hugging Face folder: HF_HOME, or ~/.cache/huggingface. */
+  hfHome: string;
+  /** The standard Hub cache (models--org--name/…): HF_HUB_CACHE, or <hfHome>/hub. */
+  hubCache: string;
+  /** Graphs that hfms built, by model, commit, dtype and builder version: HFMS_CACHE, or <hfHome>/hfms. */
+  hfmsCache: string;
+  /** Base address of the Hub, without a trailing slash: HF_ENDPOINT. */
+  hubEndpoint: string;
+  /** HF_TOKEN, or the content of the token file (HF_TOKEN_PATH, or <hfHome>/token), read by the hub sources. */
+  hubToken?: string;
+  hubTokenPath: string;
+  /** HF_HUB_OFFLINE: no request leaves the machine. */
+  offline: boolean;
+  proxy: { http?: string; https?: string; no?: string };
+  /** Intra-op threads of the runtime: HFMS_THREADS; by default the cores this process may use. */
+  threads?: number;
+  /** Extra folder of skill files: HFMS_SKILLS. */
+  skillsDir?: string;
+  /** How long a connection to the Hub may take to open before it counts as unreachable, in milliseconds. */
+  connectTimeoutMs: number;
+}
+
+const TRUE = new Set(["1", "true", "yes", "on"]);
+
+/** Reads the environment. Names mean what they mean to huggingface_hub. */
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const home = env.HOME || os.homedir();
+  const hfHome =
+    expand(env.HF_HOME, home) ??
+    path.join(expand(env.XDG_CACHE_HOME, home) ?? path.join(home, ".cache"), "huggingface");
+  const threads = Number.parseInt(env.HFMS_THREADS ?? "", 10);
+  return {
+    hfHome,
+    hubCache: expand(env.HF_HUB_CACHE ?? env.HUGGINGFACE_HUB_CACHE, home) ?? path.join(hfHome, "hub"),
+    hfmsCache: expand(env.HFMS_CACHE, home) ?? path.join(hfHome, "hfms"),
+    hubEndpoint: (env.HF_ENDPOINT || "https://huggingface.co").replace(/\/+$/, ""),
+    hubToken: env.HF_TOKEN || env.HUGGING_FACE_HUB_TOKEN || undefined,
+    hubTokenPath: expand(env.HF_TOKEN_PATH, home) ?? path.join(hfHome, "token"),
+    offline: TRUE.has((env.HF_HUB_OFFLINE ?? env.TRANSFORMERS_OFFLINE ?? "").toLowerCase()),
+    proxy: {
+      http: env.http_proxy || env.HTTP_PROXY || env.all_proxy || env.ALL_PROXY || undefined,
+      https: env.https_proxy || env.HTTPS_PROXY || env.all_proxy || env.ALL_PROXY || undefined,
+      no: env.no_proxy || env.NO_PROXY || undefined,
+    },
+    threads: threads > 0 ? threads : undefined,
+    skillsDir: expand(env.HFMS_SKILLS, home),
+    connectTimeoutMs: positive(env.HF_HUB_ETAG_TIMEOUT, 1000) ?? 5000,
+  };
+}
+
+function expand(value: string | undefined, home: string): string | undefined {
+  if (!value) return undefined;
+  return path.resolve(value.replace(/^~(?=$|\/)/, home));
+}
+
+function positive(value: string | undefined, scale: number): number | undefined {
+  const number = Number(value);
+  return number > 0 ? number * scale : undefined;
+}

@@ -1,0 +1,7 @@
+/** The library's public face. Commands and routes import from here and nowhere deeper. */
+export { type Config, readConfig } from "./config.js";
+export { Engine } from "./engine.js";
+export { type ErrorCode, errorTable, HfmsError } from "./errors.js";
+export type { BackendReport, DetectedDevice, HardwareReport } from "./hardware/types.js";
+export * from "./requests.js";
+export type { DiscoveredSkill, Skill, SkillModel } from "./skills/types.js";

@@ -1,0 +1,254 @@
+/** The nouns that cross the engine's border: what commands and routes ask, and what they get back. */
+
+export const dtypes = ["auto", "fp32", "int8", "int4"] as const;
+/** Weights' number format of the built graph. `auto` picks by model size and measured loss. */
+export type Dtype = (typeof dtypes)[number];
+
+export const deviceNames = ["cpu", "cuda", "rocm", "mps", "openvino", "qnn", "webgpu", "directml"] as const;
+export type DeviceName = (typeof deviceNames)[number];
+
+export const sourceNames = ["hub", "local", "package"] as const;
+export type SourceName = (typeof sourceNames)[number];
+
+/** What every request that runs a model says. */
+export interface ModelChoice {
+  /** Skill (`hf_gpt2`), alias (`smollm2`), Hub id (`org/name[@revision][:quant]`), directory, or `.gguf` file. */
+  model: string;
+  dtype?: Dtype;
+  device?: DeviceName | "auto";
+  /** Refuse instead of falling back when `device` can't be used. */
+  requireDevice?: boolean;
+  source?: SourceName | "auto";
+  revision?: string;
+}
+
+export interface ChatMessage {
+  role: "system" | "user" | "assistant" | "tool";
+  content: string;
+}
+
+/** Sampling parameters, in the field's words (vLLM, TGI, OpenAI). Ranges are checked by `parseSampling`. */
+export interface SamplingParams {
+  /** 0 means greedy. ≥ 0. */
+  temperature?: number;
+  /** Keep the k most likely tokens; 0 or absent keeps all. */
+  topK?: number;
+  /** Keep the smallest set of tokens with this probability mass. (0, 1]. */
+  topP?: number;
+  /** Drop tokens less likely than minP × the likeliest. [0, 1]. */
+  minP?: number;
+  /** Divide (positive) or multiply (negative) logits of tokens seen in prompt or output. > 0; 1 is off. */
+  repetitionPenalty?: number;
+  /** Subtract per occurrence in the output. [-2, 2]. */
+  frequencyPenalty?: number;
+  /** Subtract once for tokens in the output. [-2, 2]. */
+  presencePenalty?: number;
+  /** Added to the logits, by token id. */
+  logitBias?: Record<number, number>;
+  /** The same seed gives the same text. Integer ≥ 0. */
+  seed?: number;
+}
+
+export interface GenerateRequest extends ModelChoice, SamplingParams {
+  /** Text to continue, or a conversation. A string goes through the chat template as a user message unless `raw`. */
+  prompt: string | ChatMessage[];
+  /** System message, put before a string prompt. */
+  system?: string;
+  /** No chat template: the prompt's tokens as they are. */
+  raw?: boolean;
+  /** Upper bound of new tokens; by default what the context has left. */
+  maxTokens?: number;
+  stop?: string[];
+}
+
+export const finishReasons = ["stop", "length"] as const;
+export type FinishReason = (typeof finishReasons)[number];
+
+export interface Usage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+}
+
+/** Milliseconds, and rates in tokens per second. */
+export interface Timings {
+  load_ms: number;
+  prompt_ms: number;
+  generate_ms: number;
+  prompt_per_second: number;
+  generate_per_second: number;
+}
+
+/** Something the user should know and that is not an error: a fallback, a choice that `auto` made. */
+export interface NoticeEvent {
+  type: "notice";
+  message: string;
+}
+
+/** Long work on the way to a result. `total` is absent when it is not known. Units: bytes, or tensors for `convert`. */
+export interface ProgressEvent {
+  type: "progress";
+  phase: "resolve" | "download" | "convert" | "load";
+  /** File or model that is worked on. */
+  what: string;
+  done: number;
+  total?: number;
+  unit: "bytes" | "tensors";
+}
+
+/** The model is ready; what was chosen and why. */
+export interface ReadyEvent {
+  type: "ready";
+  model: string;
+  /** Commit of the Hub, or a content key of a local model. */
+  revision: string;
+  source: SourceName;
+  modelType: string;
+  task: string;
+  device: DeviceName;
+  dtype: Exclude<Dtype, "auto">;
+  /** One plain sentence each: why this dtype, why this device. */
+  dtypeReason: string;
+  deviceReason: string;
+  contextLength: number;
+  loadMs: number;
+}
+
+export type GenerateEvent =
+  | NoticeEvent
+  | ProgressEvent
+  | ReadyEvent
+  | { type: "text"; text: string; tokens: number[] }
+  | {
+      type: "done";
+      text: string;
+      tokens: number[];
+      finishReason: FinishReason;
+      usage: Usage;
+      timings: Timings;
+    };
+
+export const poolings = ["auto", "mean", "cls", "last"] as const;
+export type Pooling = (typeof poolings)[number];
+
+export interface EmbedRequest extends ModelChoice {
+  /** Texts, or a stream of them (lines of stdin); vectors come in the same order. */
+  input: Iterable<string> | AsyncIterable<string>;
+  pooling?: Pooling;
+  /** By default what the model's sentence-transformers files say. */
+  normalize?: boolean;
+  /** Keep the first n components (Matryoshka), then normalise again. */
+  dimensions?: number;
+  /** Put before each text; or the name of one of the model's prompts, as `promptName`. */
+  prefix?: string;
+  promptName?: string;
+  /** Upper bound of padded tokens in one run. */
+  batchTokens?: number;
+  /** A text longer than the model's limit is an error; `true` cuts it and says so. */
+  truncate?: boolean;
+}
+
+export type EmbedEvent =
+  | NoticeEvent
+  | ProgressEvent
+  | ReadyEvent
+  | { type: "embedding"; index: number; embedding: Float32Array; tokens: number; truncated?: boolean }
+  | {
+      type: "done";
+      count: number;
+      usage: { prompt_tokens: number; total_tokens: number };
+      timings: { load_ms: number; embed_ms: number };
+    };
+
+export interface PullRequest {
+  model: string;
+  source?: SourceName | "auto";
+  revision?: string;
+  /** Also build the graph in this number format. */
+  dtype?: Dtype;
+  dryRun?: boolean;
+}
+
+/** A file of a repository, as a source lists it. */
+export interface RepoFile {
+  /** Path inside the repository, with forward slashes. */
+  path: string;
+  size: number;
+}
+
+export type PullEvent =
+  | NoticeEvent
+  | ProgressEvent
+  | {
+      type: "plan";
+      model: string;
+      source: SourceName;
+      revision: string;
+      files: (RepoFile & { cached: boolean })[];
+    }
+  | {
+      type: "done";
+      model: string;
+      source: SourceName;
+      revision: string;
+      directory: string;
+      files: RepoFile[];
+      bytes: number;
+    };
+
+/** One model on this machine (`hfms list`). */
+export interface LocalModel {
+  model: string;
+  aliases: string[];
+  source: SourceName;
+  revisions: string[];
+  modelType?: string;
+  task?: string;
+  /** Bytes of downloaded files. */
+  size: number;
+  /** Graphs built from it. */
+  graphs: { dtype: Exclude<Dtype, "auto">; revision: string; size: number; directory: string }[];
+  directory: string;
+  /** ISO 8601. */
+  lastUsed?: string;
+}
+
+export interface ModelInfo {
+  model: string;
+  skill?: string;
+  aliases: string[];
+  source?: SourceName;
+  revision?: string;
+  modelType?: string;
+  tasks: string[];
+  license?: string;
+  parameters?: number;
+  contextLength?: number;
+  vocabularySize?: number;
+  layers?: number;
+  hiddenSize?: number;
+  chatTemplate?: boolean;
+  /** What runs it here, or why nothing does. */
+  runnable: { yes: boolean; reason: string };
+  files: (RepoFile & { cached: boolean })[];
+  graphs: LocalModel["graphs"];
+  directory?: string;
+}
+
+export interface RemovedModel {
+  model: string;
+  bytes: number;
+  directories: string[];
+}
+
+export interface DiscoverQuery {
+  text?: string;
+  task?: string;
+  architecture?: string;
+  hardware?: DeviceName;
+  model?: string;
+  /** Only what fits into this machine's memory. */
+  fits?: boolean;
+  /** Only what this build can run here. */
+  runnable?: boolean;
+}
