@@ -26,11 +26,11 @@ export interface GoldenPrompt {
   tokens: number[];
   /** Logits of the last position: [vocabulary]. */
   logits: GoldenArray;
-  /** The tokens that greedy decoding adds; none of them ends the text. */
+  /** The tokens that greedy decoding adds; none of them is a special token. */
   greedy: number[];
   /** Per greedy token: its logit minus the second best. Never below 0.002 in fp32 goldens. */
   margins: number[];
-  /** `greedy` decoded by itself, special tokens kept. */
+  /** `greedy` decoded by itself. */
   greedyText: string;
 }
 

@@ -38,7 +38,7 @@ def make_decoder(directory: Path, recipe: dict) -> None:
         torch.manual_seed(seed)
         model = empty_model(directory)
         fill(model, seed, dtype, recipe["spread"])
-        reference = decoder_reference(model, tokenizer, stop_ids(directory))
+        reference = decoder_reference(model, tokenizer)
         if reference is not None:
             break
     else:
@@ -57,19 +57,19 @@ def empty_model(directory: Path) -> torch.nn.Module:
     return AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation="eager").eval()
 
 
-def stop_ids(directory: Path) -> set[int]:
-    eos = json.loads((directory / "generation_config.json").read_text())["eos_token_id"]
-    return set(eos if isinstance(eos, list) else [eos])
+def special_ids(tokenizer: Tokenizer) -> set[int]:
+    return {token for token, added in tokenizer.get_added_tokens_decoder().items() if added.special}
 
 
-def decoder_reference(model: torch.nn.Module, tokenizer: Tokenizer, stops: set[int], strict: bool = True) -> dict | None:
-    """Logits and greedy continuations of every prompt, or None where a choice is too close to trust."""
+def decoder_reference(model: torch.nn.Module, tokenizer: Tokenizer) -> dict | None:
+    """Logits and greedy continuations of every prompt; None where a choice is too close, or could end the text."""
+    special = special_ids(tokenizer)
     prompts = []
     for text in DECODER_PROMPTS:
         tokens = tokenizer.encode(text).ids
         logits, greedy, margins = greedy_tokens(model, tokens)
-        safe = min(margins) >= SMALLEST_MARGIN and len(set(greedy)) >= FEWEST_DISTINCT and not stops & set(greedy)
-        if strict and not safe:
+        safe = min(margins) >= SMALLEST_MARGIN and len(set(greedy)) >= FEWEST_DISTINCT and not special & set(greedy)
+        if not safe:
             return None
         prompts.append(
             {
