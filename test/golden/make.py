@@ -1,11 +1,14 @@
 """Makes the goldens: tiny random models in Hub layout and what PyTorch says about them. See README.md."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from recipes.decoders import make_decoder
+from recipes.gguf_files import TYPES, make_gguf
+from recipes.gpt2 import GPT2
 from recipes.llama import LLAMA
 
 HERE = Path(__file__).parent
@@ -18,9 +21,11 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
 
-    recipes = {name: lambda directory, recipe=recipe: make_decoder(directory, recipe) for name, recipe in LLAMA.items()}
-    for name in arguments.names or recipes:
-        recipes[name](HERE / name)
+    makers = {name: partial(make_decoder, recipe=recipe) for name, recipe in {**LLAMA, **GPT2}.items()}
+    for kind in TYPES:
+        makers[f"llama-gguf-{kind}"] = partial(make_gguf, kind=kind, base=HERE / "llama-gqa")
+    for name in arguments.names or makers:
+        makers[name](HERE / name)
         print(name, flush=True)
 
 
