@@ -1,0 +1,90 @@
+import { readFile, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { HfmsError } from "../errors.js";
+import { MAX_HEADER_BYTES, safetensors } from "./safetensors.js";
+import { corruptFile, missingTensor } from "./tensor-file.js";
+import type { MetadataValue, TensorInfo, WeightFile } from "./types.js";
+
+/** The ending of an index's file name: model.safetensors.index.json. */
+export const shardIndexSuffix = ".safetensors.index.json";
+
+/**
+ * One WeightFile over a sharded checkpoint: `file` is the index (`{"metadata": {…}, "weight_map": {tensor: shard}}`), the shards
+ * lie beside it. Throws corrupt_file when a shard is missing or lacks a tensor that the index promises.
+ */
+export async function openShardedSafetensors(file: string): Promise<WeightFile> {
+  const weightMap = await readWeightMap(file);
+  const shards = new Map<string, WeightFile>();
+  try {
+    for (const shard of new Set(weightMap.values())) shards.set(shard, await openShard(file, shard));
+    return joinShards(file, weightMap, shards);
+  } catch (error) {
+    await closeAll(shards);
+    throw error;
+  }
+}
+
+// A checkpoint of a thousand shards of 5 GB would be 5 TB; each is an open file.
+const MAX_SHARDS = 1000;
+
+async function readWeightMap(file: string): Promise<Map<string, string>> {
+  const { size } = await stat(file);
+  if (size > MAX_HEADER_BYTES) throw corruptFile(file, `has ${size} bytes; the limit is ${MAX_HEADER_BYTES}`);
+  let index: { weight_map?: unknown } | null;
+  try {
+    index = JSON.parse(await readFile(file, "utf8"));
+  } catch (cause) {
+    throw corruptFile(file, "is not JSON", cause);
+  }
+  const map = index?.weight_map;
+  if (typeof map !== "object" || map === null) throw corruptFile(file, 'has no "weight_map"');
+  const weightMap = new Map<string, string>(Object.entries(map));
+  for (const [tensor, shard] of weightMap) {
+    // A shard is a file beside the index, nothing else: an index from a stranger must not reach other folders.
+    const isPlainName = typeof shard === "string" && /^[^/\\\0]+$/.test(shard) && safetensors.matches(shard);
+    if (!isPlainName)
+      throw corruptFile(file, `puts tensor "${tensor}" into "${shard}", which is no file beside it`);
+  }
+  const count = new Set(weightMap.values()).size;
+  if (count > MAX_SHARDS) throw corruptFile(file, `names ${count} shards; the limit is ${MAX_SHARDS}`);
+  return weightMap;
+}
+
+async function openShard(index: string, shard: string): Promise<WeightFile> {
+  try {
+    return await safetensors.open(join(dirname(index), shard));
+  } catch (error) {
+    if (!(error instanceof HfmsError) || error.code !== "file_error") throw error;
+    throw corruptFile(index, `names ${shard}, which is not in ${dirname(index)}`, error);
+  }
+}
+
+function joinShards(
+  file: string,
+  weightMap: Map<string, string>,
+  shards: Map<string, WeightFile>,
+): WeightFile {
+  const tensors = new Map<string, TensorInfo>();
+  for (const [name, shard] of weightMap) {
+    const tensor = shards.get(shard)!.tensors.get(name);
+    if (tensor === undefined)
+      throw corruptFile(file, `says that tensor "${name}" is in ${shard}, which does not have it`);
+    tensors.set(name, tensor);
+  }
+  const shardOf = (name: string): WeightFile => {
+    const shard = weightMap.get(name);
+    if (shard === undefined) throw missingTensor(basename(file), name, tensors.size);
+    return shards.get(shard)!;
+  };
+  return {
+    tensors,
+    metadata: new Map<string, MetadataValue>([...shards.values()].flatMap((shard) => [...shard.metadata])),
+    readBytes: async (name, firstRow, rows) => shardOf(name).readBytes(name, firstRow, rows),
+    readFloat32: async (name, firstRow, rows) => shardOf(name).readFloat32(name, firstRow, rows),
+    [Symbol.asyncDispose]: () => closeAll(shards),
+  };
+}
+
+async function closeAll(shards: Map<string, WeightFile>): Promise<void> {
+  for (const shard of shards.values()) await shard[Symbol.asyncDispose]();
+}
