@@ -24,6 +24,8 @@ export interface DetectedDevice {
   memoryFree?: number;
   /** E.g. "8.9" for CUDA, gfx1100 for ROCm. */
   computeCapability?: string;
+  /** What executes: a software Vulkan device and OpenVINO on the processor are "cpu", and `auto` never picks those. */
+  kind?: "cpu" | "gpu" | "npu";
   driver?: string;
   /** Physical cores of a CPU; compute units of a GPU. */
   cores?: number;
@@ -44,12 +46,32 @@ export interface Machine {
   run(command: string, args: string[]): Promise<string | undefined>;
   readFile(path: string): Promise<string | undefined>;
   readDir(path: string): Promise<string[]>;
+  /** What the operating system says about processor and memory, without a child process. */
+  os(): OsFacts;
+  /** Graphics cards by systeminformation: slow (a library and several tools), so asked only when all else is silent. */
+  graphics(): Promise<{ vendor: string; model: string }[]>;
+  /** The runtime's shared library; undefined where the package has none for this platform. */
+  runtimeLibrary(): Promise<{ version: string; library: string } | undefined>;
   /** Execution providers that the runtime's library has, by ONNX Runtime's names. */
   executionProviders(): Promise<string[]>;
+  /** Those of them that hfms opens sessions on: a provider in the library is not yet one that runs hfms' graphs. */
+  sessionProviders(): Promise<string[]>;
   /** Devices that ONNX Runtime itself lists (GetEpDevices), as far as it can. */
   runtimeDevices(): Promise<
     { executionProvider: string; vendor: string; type: "cpu" | "gpu" | "npu"; deviceId: number }[]
   >;
+}
+
+/** Bytes, and counts of logical processors. */
+export interface OsFacts {
+  cpuModel: string;
+  logicalCores: number;
+  /** Logical processors this process may run on (affinity). */
+  availableParallelism: number;
+  /** Runnable processes averaged over a minute; 0 where the system has no such number. */
+  loadAverage: number;
+  memoryTotal: number;
+  memoryFree: number;
 }
 
 export interface BackendReport {
