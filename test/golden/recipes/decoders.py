@@ -81,7 +81,7 @@ def decoder_reference(model: torch.nn.Module, tokenizer: Tokenizer) -> dict | No
                 "greedyText": tokenizer.decode(greedy, skip_special_tokens=False),
             }
         )
-    every = 3
+    every = 1
     return {
         "prompts": prompts,
         "allLogits": {"prompt": every, "logits": packed(all_logits(model, prompts[every]["tokens"]))},
