@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import path from "node:path";
-import koffi, { type KoffiFunction } from "koffi";
+import koffi, { type KoffiFunc } from "koffi";
 import { HfmsError } from "../errors.js";
 
 /**
@@ -63,7 +63,7 @@ const members = {
 } as const satisfies Record<string, readonly [number, string]>;
 
 type Member = keyof typeof members;
-type NativeFunction = KoffiFunction;
+type NativeFunction = KoffiFunc<(...args: unknown[]) => unknown>;
 
 /** OrtErrorCode, in the header's order. */
 const errorCodes = [
@@ -119,12 +119,19 @@ function load(): OrtLibrary {
     version = koffi.call(getVersion, koffi.proto("const char* OrtGetVersionString()"));
     const api = koffi.call(getApi, koffi.proto("void* OrtGetApi(uint32_t version)"), API_VERSION);
     if (!api) throw new Error(`ONNX Runtime ${version} has no API version ${API_VERSION}`);
-    table = koffi.decode(api, koffi.array("void*", Math.max(...Object.values(members).map(([index]) => index)) + 1));
+    table = koffi.decode(
+      api,
+      koffi.array("void*", Math.max(...Object.values(members).map(([index]) => index)) + 1),
+    );
   } catch (error) {
-    throw new HfmsError("runtime_error", `ONNX Runtime can't be loaded from ${file}: ${(error as Error).message}`, {
-      hint: "run `npm ci` again; on Linux hfms needs glibc 2.28 or later",
-      cause: error,
-    });
+    throw new HfmsError(
+      "runtime_error",
+      `ONNX Runtime can't be loaded from ${file}: ${(error as Error).message}`,
+      {
+        hint: "run `npm ci` again; on Linux hfms needs glibc 2.28 or later",
+        cause: error,
+      },
+    );
   }
 
   const functions = new Map<Member, NativeFunction>();
@@ -132,7 +139,10 @@ function load(): OrtLibrary {
     let found = functions.get(name);
     if (!found) {
       const [index, signature] = members[name];
-      found = koffi.decode(table[index], koffi.proto(signature.replace("F(", `Ort${name}(`))) as NativeFunction;
+      found = koffi.decode(
+        table[index],
+        koffi.proto(signature.replace("F(", `Ort${name}(`)),
+      ) as NativeFunction;
       functions.set(name, found);
     }
     return found;

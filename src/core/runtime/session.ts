@@ -66,7 +66,9 @@ export class Session implements AsyncDisposable {
   /** A set of bound inputs and outputs. Several may exist; each runs one at a time. */
   createBinding(): Binding {
     if (this.#disposed) throw new HfmsError("internal_error", "the session is disposed");
-    const binding = new Binding(this.#ort, this.#session, this.#memory, (closed) => this.#bindings.delete(closed));
+    const binding = new Binding(this.#ort, this.#session, this.#memory, (closed) =>
+      this.#bindings.delete(closed),
+    );
     this.#bindings.add(binding);
     return binding;
   }

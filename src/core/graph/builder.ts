@@ -1,0 +1,224 @@
+import { type ElementType, elementCount, elementTypes } from "../tensor.js";
+import { type Attributes, type Dimension, encodeModel, type GraphProto, type TensorProto } from "./proto.js";
+
+/** The name of a tensor in the graph: what a block takes and returns. */
+export type Value = string & { readonly __value: unique symbol };
+
+export interface WeightSpec {
+  name: string;
+  type: ElementType;
+  shape: readonly number[];
+}
+
+/**
+ * Weights that are made together, such as the blocks and the scales of one quantized matrix. Chunks follow each other
+ * along the first axis, so a matrix of any size passes through a few megabytes of memory.
+ */
+export interface WeightStream {
+  specs: WeightSpec[];
+  /** For each spec its next bytes, in the order of `specs`. */
+  chunks(): AsyncIterable<Uint8Array[]>;
+}
+
+const MICROSOFT = "com.microsoft";
+const OPSETS = [
+  { domain: "", version: 21 },
+  { domain: MICROSOFT, version: 1 },
+];
+const IR_VERSION = 10;
+
+interface Shared {
+  graph: GraphProto;
+  streams: WeightStream[];
+  names: Set<string>;
+  constants: Map<string, Value>;
+  /** Weights that stand for another one's bytes under another shape. */
+  views: Map<string, string>;
+}
+
+/**
+ * Writes an ONNX graph. Names follow one law, so that every view of the graph explains itself: a node is
+ * /model/layers.0/attn/qkv_proj/MatMulNBits, its first output <node>/output_0, a constant /model/constants/…
+ */
+export class GraphBuilder {
+  readonly #shared: Shared;
+  readonly #path: string;
+
+  constructor(shared?: Shared, path = "/model") {
+    this.#shared = shared ?? {
+      graph: { name: "hfms", nodes: [], initializers: [], inputs: [], outputs: [] },
+      streams: [],
+      names: new Set(),
+      constants: new Map(),
+      views: new Map(),
+    };
+    this.#path = path;
+  }
+
+  /** The same graph, writing one level deeper: `g.at("layers.0").at("attn")`. */
+  at(scope: string): GraphBuilder {
+    return new GraphBuilder(this.#shared, `${this.#path}/${scope}`);
+  }
+
+  /** The full name of something in this scope: `/model/layers.0/attn/qkv_proj`. */
+  scope(name: string): string {
+    return `${this.#path}/${name}`;
+  }
+
+  input(name: string, type: ElementType, shape: readonly Dimension[]): Value {
+    this.#shared.graph.inputs.push({ name, type, shape });
+    return name as Value;
+  }
+
+  /** Declares a value, by the name it was given, as one of the graph's outputs. */
+  output(value: Value, type: ElementType, shape: readonly Dimension[]): void {
+    this.#shared.graph.outputs.push({ name: value, type, shape });
+  }
+
+  /** Adds a node with one output and returns it. `as` names the output, for the graph's own outputs. */
+  node(op: string, inputs: (Value | undefined)[], attributes: Attributes = {}, as?: string): Value {
+    return this.nodes(op, inputs, attributes, [as])[0];
+  }
+
+  /** Adds a node with several outputs; `null` leaves an optional one out, `undefined` gives it the usual name. */
+  nodes(
+    op: string,
+    inputs: (Value | undefined)[],
+    attributes: Attributes,
+    outputs: (string | null | undefined)[],
+  ): Value[] {
+    const name = this.#unique(`${this.#path}/${op}`);
+    const values = outputs.map(
+      (output, i) => (output === null ? "" : (output ?? `${name}/output_${i}`)) as Value,
+    );
+    this.#shared.graph.nodes.push({
+      name,
+      op,
+      domain: microsoftOps.has(op) ? MICROSOFT : "",
+      inputs: trimmed(inputs.map((input) => input ?? "")),
+      outputs: values,
+      attributes,
+    });
+    return values;
+  }
+
+  /** A small constant, written into the graph itself; equal constants are one. */
+  constant(type: ElementType, shape: readonly number[], data: readonly number[]): Value {
+    const key = `/model/constants/${type.toUpperCase()}/[${shape}]/[${data}]`;
+    let value = this.#shared.constants.get(key);
+    if (!value) {
+      const { array } = elementTypes[type];
+      const numbers =
+        type === "int64" ? BigInt64Array.from(data, BigInt) : new (array as Float32ArrayConstructor)(data);
+      const raw = new Uint8Array(numbers.buffer, 0, numbers.byteLength);
+      this.#shared.graph.initializers.push({ name: key, type, shape, raw });
+      value = key as Value;
+      this.#shared.constants.set(key, value);
+    }
+    return value;
+  }
+
+  /** Declares weights that `convert` will stream into the file beside the graph. */
+  weights(stream: WeightStream): Value[] {
+    for (const spec of stream.specs) {
+      if (this.#shared.names.has(spec.name)) throw new Error(`weight ${spec.name} is declared twice`);
+      this.#shared.names.add(spec.name);
+    }
+    this.#shared.streams.push(stream);
+    return stream.specs.map((spec) => spec.name as Value);
+  }
+
+  /** The same bytes under another name and shape: a table that one node gathers from and another multiplies with. */
+  view(of: Value, name: string, shape: readonly number[]): Value {
+    this.#shared.views.set(name, of);
+    const spec = this.#spec(of);
+    this.#shared.streams.push({ specs: [{ name, type: spec.type, shape }], chunks: async function* () {} });
+    return name as Value;
+  }
+
+  /** All weight streams with their places in the file; offsets are aligned for memory mapping. */
+  layout(): { streams: { stream: WeightStream; offsets: number[] }[]; size: number } {
+    const placed = new Map<string, number>();
+    let size = 0;
+    const streams = this.#shared.streams
+      .filter((stream) => !this.#shared.views.has(stream.specs[0].name))
+      .map((stream) => ({
+        stream,
+        offsets: stream.specs.map((spec) => {
+          const offset = Math.ceil(size / WEIGHT_ALIGNMENT) * WEIGHT_ALIGNMENT;
+          placed.set(spec.name, offset);
+          size = offset + byteLength(spec);
+          return offset;
+        }),
+      }));
+    return { streams, size };
+  }
+
+  /** The model file. Weights are said to stand in `location`, at the offsets of `layout`. */
+  encode(location: string, metadata: Record<string, string>): Uint8Array {
+    const offsets = new Map<string, number>();
+    for (const { stream, offsets: places } of this.layout().streams) {
+      stream.specs.forEach((spec, i) => offsets.set(spec.name, places[i]));
+    }
+    const weights: TensorProto[] = this.#shared.streams.flatMap(({ specs }) =>
+      specs.map((spec) => {
+        const offset = offsets.get(this.#shared.views.get(spec.name) ?? spec.name) as number;
+        return { ...spec, external: { location, offset, length: byteLength(spec) } };
+      }),
+    );
+    const graph = { ...this.#shared.graph, initializers: [...this.#shared.graph.initializers, ...weights] };
+    return encodeModel({
+      irVersion: IR_VERSION,
+      producerName: "hfms",
+      producerVersion: metadata.version ?? "",
+      opsets: OPSETS,
+      graph,
+      metadata,
+    });
+  }
+
+  #spec(value: Value): WeightSpec {
+    for (const { specs } of this.#shared.streams) {
+      const found = specs.find((spec) => spec.name === value);
+      if (found) return found;
+    }
+    throw new Error(`${value} is no weight`);
+  }
+
+  #unique(name: string): string {
+    let unique = name;
+    for (let i = 1; this.#shared.names.has(unique); i++) unique = `${name}_${i}`;
+    this.#shared.names.add(unique);
+    return unique;
+  }
+}
+
+/** A page of memory: ORT maps external data into memory from a page's start. */
+const WEIGHT_ALIGNMENT = 4096;
+
+function byteLength(spec: WeightSpec): number {
+  return elementCount(spec.shape) * elementTypes[spec.type].bytes;
+}
+
+function trimmed(inputs: string[]): string[] {
+  let end = inputs.length;
+  while (end > 0 && inputs[end - 1] === "") end--;
+  return inputs.slice(0, end);
+}
+
+/** Fused operators of ONNX Runtime (docs/ContribOperators.md); everything else is standard ONNX. */
+const microsoftOps = new Set([
+  "BiasGelu",
+  "EmbedLayerNormalization",
+  "FastGelu",
+  "FusedMatMul",
+  "Gelu",
+  "GatherBlockQuantized",
+  "GroupQueryAttention",
+  "MatMulIntegerToFloat",
+  "MatMulNBits",
+  "MultiHeadAttention",
+  "QuickGelu",
+  "SkipLayerNormalization",
+  "SkipSimplifiedLayerNormalization",
+]);

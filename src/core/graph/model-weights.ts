@@ -1,0 +1,23 @@
+/**
+ * A model's tensors under the names that its PyTorch class gives them, whatever file they came from: the prefix of the
+ * base model is gone, GGUF's names and row orders are translated, every matrix of a linear layer is [out, in].
+ */
+export interface ModelWeights {
+  has(name: string): boolean;
+  /** Row-major. Throws corrupt_file when the tensor is missing. */
+  shape(name: string): readonly number[];
+  /** Rows [firstRow, firstRow + rows) of the first axis as float32; all of the tensor by default. */
+  read(name: string, firstRow?: number, rows?: number): Promise<Float32Array>;
+}
+
+/** How the graph holds a matrix. Quantized formats are symmetric, one float32 scale for each block of a row. */
+export type MatrixFormat = { bits: 32 } | { bits: 8 | 4; blockSize: 16 | 32 | 64 | 128 };
+
+/** What a matrix does in the model, which decides its format. */
+export type MatrixRole = "embedding" | "position" | "attention" | "mlp" | "lm_head";
+
+/** What the blocks need to know besides their values. */
+export interface BuildContext {
+  weights: ModelWeights;
+  format(role: MatrixRole, columns: number): MatrixFormat;
+}

@@ -1,0 +1,142 @@
+import { z } from "zod";
+import { embedding, storeTableOf } from "../graph/blocks/embedding.js";
+import { encoderAttention } from "../graph/blocks/encoder-attention.js";
+import { product, storeLinear } from "../graph/blocks/linear.js";
+import { activations, mlp } from "../graph/blocks/mlp.js";
+import { addLayerNorm, layerNorm } from "../graph/blocks/norm.js";
+import { count, parseWith } from "./config.js";
+import { ggufNumber } from "./gguf.js";
+import type { Architecture } from "./types.js";
+
+const schema = z.looseObject({
+  vocab_size: count,
+  hidden_size: count,
+  num_hidden_layers: count,
+  num_attention_heads: count,
+  max_position_embeddings: count.default(512),
+  layer_norm_eps: z.number().positive().default(1e-12),
+  hidden_act: z.enum(Object.keys(activations) as (keyof typeof activations)[]).default("gelu"),
+  position_embedding_type: z.literal("absolute").default("absolute"),
+  is_decoder: z.literal(false).default(false),
+});
+
+/** BERT as an encoder: last_hidden_state. Source: transformers, models/bert/modeling_bert.py. */
+export const bert: Architecture<z.infer<typeof schema>> = {
+  modelType: "bert",
+  tasks: ["feature-extraction", "sentence-similarity"],
+  prefixes: ["bert."],
+  rename: (tensor) =>
+    tensor.replace(/LayerNorm\.gamma$/, "LayerNorm.weight").replace(/LayerNorm\.beta$/, "LayerNorm.bias"),
+
+  parseConfig: (raw) => parseWith(schema, raw),
+
+  build(g, config, ctx) {
+    const inputIds = g.input("input_ids", "int64", ["batch_size", "sequence_length"]);
+    const tokenTypeIds = g.input("token_type_ids", "int64", ["batch_size", "sequence_length"]);
+    const positionIds = g.input("position_ids", "int64", ["sequence_length"]);
+    const lengths = g.input("lengths", "int32", ["batch_size"]);
+    const epsilon = config.layer_norm_eps;
+    const headDim = config.hidden_size / config.num_attention_heads;
+    const shape = { heads: config.num_attention_heads, kvHeads: config.num_attention_heads, headDim };
+
+    const tables = {
+      word: storeTableOf(g, "word_embeddings", "embeddings.word_embeddings.weight", ctx),
+      position: storeTableOf(
+        g,
+        "position_embeddings",
+        "embeddings.position_embeddings.weight",
+        ctx,
+        "position",
+      ),
+      type: storeTableOf(
+        g,
+        "token_type_embeddings",
+        "embeddings.token_type_embeddings.weight",
+        ctx,
+        "position",
+      ),
+    };
+    const words = g.node("Add", [
+      embedding(g, "word_embeddings", inputIds, tables.word),
+      embedding(g, "token_type_embeddings", tokenTypeIds, tables.type),
+    ]);
+    const summed = g.node("Add", [words, embedding(g, "position_embeddings", positionIds, tables.position)]);
+    const name = "embeddings.LayerNorm";
+    let x = layerNorm(g, name, summed, { weight: `${name}.weight`, bias: `${name}.bias`, epsilon }, ctx);
+
+    for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+      const module = `encoder.layer.${layer}`;
+      const at = g.at(`layers.${layer}`);
+      const of = (names: string[], role: "attention" | "mlp") => ({
+        role,
+        tensors: names.map((tensor) => `${module}.${tensor}.weight`),
+        bias: names.map((tensor) => `${module}.${tensor}.bias`),
+      });
+      const norm = (tensor: string) => ({
+        weight: `${module}.${tensor}.LayerNorm.weight`,
+        bias: `${module}.${tensor}.LayerNorm.bias`,
+        epsilon,
+      });
+      const qkv = of(["attention.self.query", "attention.self.key", "attention.self.value"], "attention");
+      const attended = encoderAttention(at.at("attn"), x, { qkv, shape, lengths }, ctx);
+      const out = storeLinear(at.at("attn"), "output", of(["attention.output.dense"], "attention"), ctx);
+      const projected = product(at.at("attn/output"), attended, out.matrix);
+      // BERT norms after the sum, so the normed value is the next residual.
+      ({ normed: x } = addLayerNorm(
+        at,
+        "attention.LayerNorm",
+        x,
+        projected,
+        out.bias,
+        norm("attention.output"),
+        ctx,
+      ));
+      const up = of(["intermediate.dense"], "mlp");
+      const down = of(["output.dense"], "mlp");
+      const { y, bias } = mlp(at.at("mlp"), x, { up, down, activation: config.hidden_act }, ctx);
+      const isLast = layer === config.num_hidden_layers - 1;
+      ({ normed: x } = addLayerNorm(
+        at,
+        "output.LayerNorm",
+        x,
+        y,
+        bias,
+        norm("output"),
+        ctx,
+        isLast ? "last_hidden_state" : undefined,
+      ));
+    }
+    g.output(x, "float32", ["batch_size", "sequence_length", config.hidden_size]);
+    return {
+      kind: "encoder",
+      hiddenSize: config.hidden_size,
+      vocabularySize: tables.word.rows,
+      contextLength: Math.min(config.max_position_embeddings, tables.position.rows),
+    };
+  },
+
+  gguf: {
+    config: (metadata) => ({
+      vocab_size: (metadata.get("tokenizer.ggml.tokens") as unknown[])?.length,
+      hidden_size: ggufNumber(metadata, "bert.embedding_length"),
+      num_hidden_layers: ggufNumber(metadata, "bert.block_count"),
+      num_attention_heads: ggufNumber(metadata, "bert.attention.head_count"),
+      max_position_embeddings: ggufNumber(metadata, "bert.context_length"),
+      layer_norm_eps: ggufNumber(metadata, "bert.attention.layer_norm_epsilon"),
+    }),
+    tensors: {
+      token_embd: "embeddings.word_embeddings",
+      position_embd: "embeddings.position_embeddings",
+      token_types: "embeddings.token_type_embeddings",
+      token_embd_norm: "embeddings.LayerNorm",
+      "blk.N.attn_q": "encoder.layer.N.attention.self.query",
+      "blk.N.attn_k": "encoder.layer.N.attention.self.key",
+      "blk.N.attn_v": "encoder.layer.N.attention.self.value",
+      "blk.N.attn_output": "encoder.layer.N.attention.output.dense",
+      "blk.N.attn_output_norm": "encoder.layer.N.attention.output.LayerNorm",
+      "blk.N.ffn_up": "encoder.layer.N.intermediate.dense",
+      "blk.N.ffn_down": "encoder.layer.N.output.dense",
+      "blk.N.layer_output_norm": "encoder.layer.N.output.LayerNorm",
+    },
+  },
+};

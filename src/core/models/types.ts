@@ -1,0 +1,56 @@
+import type { GraphBuilder } from "../graph/builder.js";
+import type { BuildContext } from "../graph/model-weights.js";
+import type { MetadataValue } from "../weights/types.js";
+
+/**
+ * An architecture is one file of this folder, named after config.json's `model_type` and listed in index.ts. It reads
+ * the configuration and composes the blocks of core/graph/blocks in the order of the forward pass.
+ */
+export interface Architecture<C = unknown> {
+  modelType: string;
+  /** Hub pipeline tags that the built graph serves, the main one first. */
+  tasks: string[];
+  /** Prefixes of the base model in tensor names (`model.`, `transformer.`, `bert.`); they are cut off. */
+  prefixes: string[];
+  /** Other names that older files use, after the prefix is cut. */
+  rename?(tensor: string): string;
+  /** Names (prefix cut) of matrices that checkpoints store [in, out]; the graph always sees [out, in]. */
+  conv1d?(tensor: string): boolean;
+  gguf?: GgufMapping;
+  /** Checks config.json and picks what the graph needs. Throws corrupt_file or unsupported_model naming the field. */
+  parseConfig(config: Record<string, unknown>): C;
+  build(g: GraphBuilder, config: C, ctx: BuildContext): GraphInfo;
+}
+
+/** How GGUF says what config.json and the PyTorch names say. */
+export interface GgufMapping {
+  /** config.json's fields out of the GGUF metadata. */
+  config(metadata: ReadonlyMap<string, MetadataValue>, tensors: ReadonlySet<string>): Record<string, unknown>;
+  /** PyTorch's name for a GGUF tensor. `N` stands for the layer. */
+  tensors: Record<string, string>;
+  /** PyTorch names whose rows llama.cpp's converter reordered for interleaved rotation, with their head size. */
+  interleaved?(tensor: string, config: Record<string, unknown>): number | undefined;
+}
+
+/** What the runtime must know about a built graph. */
+export type GraphInfo = DecoderInfo | EncoderInfo;
+
+export interface DecoderInfo {
+  kind: "decoder";
+  layers: number;
+  kvHeads: number;
+  headDim: number;
+  vocabularySize: number;
+  /** Hard bound of prompt plus answer, in tokens. */
+  contextLength: number;
+  /** The graph takes position_ids: learned positions. */
+  positionIds: boolean;
+}
+
+export interface EncoderInfo {
+  kind: "encoder";
+  hiddenSize: number;
+  vocabularySize: number;
+  /** Positions that the model has. */
+  contextLength: number;
+}
