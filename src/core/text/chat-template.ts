@@ -1,0 +1,228 @@
+import path from "node:path";
+import { HfmsError } from "../errors.js";
+import type { ChatMessage } from "../requests.js";
+import { contentOf } from "./special-tokens.js";
+import { readJson, readText, readTokenizerConfig } from "./tokenizer-files.js";
+import type { Tokenizer, TokenizerConfig } from "./types.js";
+
+export interface RenderOptions {
+  /** End with the words that open the assistant's turn; on by default. */
+  addGenerationPrompt?: boolean;
+  /** JSON schemas of functions, as the template expects them. */
+  tools?: readonly unknown[];
+  /** Which of several named templates; by default "tool_use" when there are tools and it exists, else "default". */
+  name?: string;
+  /** More variables of the template (enable_thinking, documents, …). */
+  variables?: Record<string, unknown>;
+  /** What `strftime_now` shows. */
+  now?: Date;
+}
+
+/** A model's chat templates. Without one `hasTemplate` is false and `render` throws invalid_request. */
+export interface ChatTemplate {
+  hasTemplate: boolean;
+  /** Names of the templates; a single one is "default". */
+  names: string[];
+  /** The conversation as the text that the model was trained on, special tokens written out. */
+  render(messages: readonly ChatMessage[], options?: RenderOptions): Promise<string>;
+}
+
+/**
+ * The chat templates of a directory in Hub layout. chat_template.jinja goes before chat_template.json and both before
+ * tokenizer_config.json, as in transformers; additional_chat_templates/ is read by name on demand there and not here.
+ */
+export async function loadChatTemplate(directory: string, signal?: AbortSignal): Promise<ChatTemplate> {
+  const [config, jinja, json] = await Promise.all([
+    readTokenizerConfig(directory, signal),
+    readText(path.join(directory, "chat_template.jinja"), signal),
+    readJson<Pick<TokenizerConfig, "chat_template">>(path.join(directory, "chat_template.json"), signal),
+  ]);
+  return createChatTemplate({
+    ...config,
+    chat_template: jinja ?? json?.chat_template ?? config.chat_template,
+  });
+}
+
+/** The chat templates that tokenizer_config.json holds: one, or a list with names. */
+export function createChatTemplate(config: TokenizerConfig): ChatTemplate {
+  const templates = readTemplates(config.chat_template);
+  const names = [...templates.keys()];
+  const compiled = new Map<string, CompiledTemplate>();
+  return {
+    hasTemplate: templates.size > 0,
+    names,
+    async render(messages, options = {}) {
+      const name =
+        options.name ?? (options.tools?.length && templates.has("tool_use") ? "tool_use" : "default");
+      const source =
+        templates.get(name) ?? (options.name === undefined ? templates.get(names[0]) : undefined);
+      if (source === undefined) throw missing(name, names);
+      let template = compiled.get(name);
+      if (!template) compiled.set(name, (template = await compile(source)));
+      return renderTemplate(template, messages, config, options);
+    },
+  };
+}
+
+/**
+ * Token ids of a conversation. The template writes BOS and the other special tokens itself, so the post-processor
+ * must not add them once more.
+ */
+export async function encodeChat(
+  tokenizer: Tokenizer,
+  template: ChatTemplate,
+  messages: readonly ChatMessage[],
+  options: RenderOptions = {},
+): Promise<number[]> {
+  return tokenizer.encode(await template.render(messages, options), { addSpecialTokens: false });
+}
+
+interface CompiledTemplate {
+  render(variables: Record<string, unknown>): string;
+}
+
+function readTemplates(value: TokenizerConfig["chat_template"]): Map<string, string> {
+  if (typeof value === "string") return new Map([["default", value]]);
+  if (!Array.isArray(value)) return new Map();
+  return new Map(value.map(({ name, template }) => [String(name), String(template)]));
+}
+
+async function compile(source: string): Promise<CompiledTemplate> {
+  const { Environment, Interpreter, parse, tokenize } = await import("@huggingface/jinja");
+  try {
+    const program = parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true }));
+    return {
+      // The library's Template declares its globals first and refuses to have strftime_now replaced.
+      render(variables) {
+        const environment = new Environment();
+        for (const [name, value] of Object.entries({ ...globals, ...variables }))
+          environment.set(name, value);
+        return String(new Interpreter(environment).run(program).value);
+      },
+    };
+  } catch (error) {
+    throw new HfmsError(
+      "unsupported_model",
+      `the model's chat template can't be read: ${(error as Error).message}`,
+      {
+        hint: "give the prompt as it is with --raw",
+        cause: error,
+      },
+    );
+  }
+}
+
+const globals = {
+  true: true,
+  True: true,
+  false: false,
+  False: false,
+  none: null,
+  None: null,
+  range,
+  raise_exception: (message: string) => {
+    throw new Error(message);
+  },
+};
+
+/** Templates loop over messages and tools; a longer range is a template that never ends. */
+const MAX_RANGE = 100_000;
+
+function range(first: number, second?: number, step = 1): number[] {
+  const [start, stop] = second === undefined ? [0, first] : [first, second];
+  const length = Math.max(0, Math.ceil((stop - start) / step));
+  if (!(length <= MAX_RANGE)) throw new Error(`range of ${length} numbers`);
+  return Array.from({ length }, (_, i) => start + i * step);
+}
+
+function renderTemplate(
+  template: CompiledTemplate,
+  messages: readonly ChatMessage[],
+  config: TokenizerConfig,
+  { addGenerationPrompt = true, tools, variables, now = new Date() }: RenderOptions,
+): string {
+  try {
+    return template.render({
+      ...specialTokenVariables(config),
+      ...variables,
+      messages: messages.map((message) => ({ ...message })),
+      add_generation_prompt: addGenerationPrompt,
+      // Templates test `tools is not none` or just `tools`; null answers both.
+      tools: tools?.length ? tools : null,
+      documents: variables?.documents ?? null,
+      strftime_now: (format: string) => strftime(format, now),
+    });
+  } catch (error) {
+    throw new HfmsError("invalid_request", `the model's chat template refused: ${(error as Error).message}`, {
+      param: "messages",
+      cause: error,
+    });
+  }
+}
+
+/** bos_token, eos_token, pad_token, …: templates write them where they belong. */
+function specialTokenVariables(config: TokenizerConfig): Record<string, string> {
+  const variables: Record<string, string> = { bos_token: "", eos_token: "" };
+  for (const [key, value] of Object.entries(config)) {
+    const content = key.endsWith("_token") ? contentOf(value) : undefined;
+    if (content !== undefined) variables[key] = content;
+  }
+  return variables;
+}
+
+const MONTHS = [
+  "January",
+  "February",
+  "March",
+  "April",
+  "May",
+  "June",
+  "July",
+  "August",
+  "September",
+  "October",
+  "November",
+  "December",
+];
+const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+
+/** Python's strftime in the C locale, for the letters that chat templates use; others stay as they are. */
+function strftime(format: string, now: Date): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  const values: Record<string, () => string> = {
+    Y: () => String(now.getFullYear()),
+    y: () => two(now.getFullYear() % 100),
+    m: () => two(now.getMonth() + 1),
+    B: () => MONTHS[now.getMonth()],
+    b: () => MONTHS[now.getMonth()].slice(0, 3),
+    d: () => two(now.getDate()),
+    A: () => DAYS[now.getDay()],
+    a: () => DAYS[now.getDay()].slice(0, 3),
+    H: () => two(now.getHours()),
+    I: () => two(now.getHours() % 12 || 12),
+    M: () => two(now.getMinutes()),
+    S: () => two(now.getSeconds()),
+    p: () => (now.getHours() < 12 ? "AM" : "PM"),
+    "%": () => "%",
+  };
+  return format.replace(/%-?(.)/g, (whole, letter: string) => {
+    const value = values[letter]?.();
+    if (value === undefined) return whole;
+    return whole[1] === "-" ? value.replace(/^0(?=.)/, "") : value;
+  });
+}
+
+function missing(name: string, names: string[]): HfmsError {
+  if (names.length === 0) {
+    return new HfmsError(
+      "invalid_request",
+      "the model has no chat template: it continues text, it doesn't converse",
+      {
+        hint: "give the prompt as it is with --raw",
+      },
+    );
+  }
+  return new HfmsError("invalid_request", `the model has no chat template named "${name}"`, {
+    hint: `it has ${names.join(", ")}`,
+  });
+}

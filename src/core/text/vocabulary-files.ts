@@ -1,0 +1,102 @@
+import { HfmsError } from "../errors.js";
+import { contentOf } from "./special-tokens.js";
+import type { AddedTokenConfig, TaggedConfig, TokenizerConfig, TokenizerJson } from "./types.js";
+
+/** The tokenizer.json of a repository that has vocab.json and merges.txt (GPT-2's files, byte-level BPE). */
+export function bytePairFromFiles(
+  vocabulary: Record<string, number>,
+  merges: string,
+  config: TokenizerConfig,
+): TokenizerJson {
+  const lines = merges.split(/\r?\n/).filter((line) => line !== "" && !line.startsWith("#version"));
+  const roberta = /^(Roberta|Longformer|LED|Bart|Blenderbot(?!Small))/.test(config.tokenizer_class ?? "");
+  return {
+    version: "1.0",
+    added_tokens: specialTokens(vocabulary, config, {
+      unk_token: "<|endoftext|>",
+      bos_token: roberta ? "<s>" : "<|endoftext|>",
+      eos_token: roberta ? "</s>" : "<|endoftext|>",
+      ...(roberta ? { pad_token: "<pad>", mask_token: "<mask>" } : {}),
+    }),
+    normalizer: null,
+    pre_tokenizer: { type: "ByteLevel", add_prefix_space: config.add_prefix_space === true, use_regex: true },
+    post_processor: roberta ? surround(vocabulary, "<s>", "</s>") : bosTemplate(vocabulary, config),
+    decoder: { type: "ByteLevel" },
+    model: { type: "BPE", vocab: vocabulary, merges: lines, unk_token: null },
+  };
+}
+
+/** The tokenizer.json of a repository that has vocab.txt, one token a line (BERT's file, WordPiece). */
+export function wordPieceFromFile(words: string, config: TokenizerConfig): TokenizerJson {
+  const lines = words.replace(/\n$/, "").split(/\r?\n/);
+  const vocabulary = Object.fromEntries(lines.map((token, id) => [token, id]));
+  const defaults = {
+    unk_token: "[UNK]",
+    cls_token: "[CLS]",
+    sep_token: "[SEP]",
+    pad_token: "[PAD]",
+    mask_token: "[MASK]",
+  };
+  return {
+    version: "1.0",
+    added_tokens: specialTokens(vocabulary, config, defaults),
+    normalizer: {
+      type: "BertNormalizer",
+      clean_text: true,
+      handle_chinese_chars: config.tokenize_chinese_chars ?? true,
+      strip_accents: config.strip_accents ?? null,
+      lowercase: config.do_lower_case ?? true,
+    },
+    pre_tokenizer: { type: "BertPreTokenizer" },
+    post_processor: surround(
+      vocabulary,
+      contentOf(config.cls_token) ?? "[CLS]",
+      contentOf(config.sep_token) ?? "[SEP]",
+    ),
+    decoder: { type: "WordPiece", prefix: "##", cleanup: true },
+    model: {
+      type: "WordPiece",
+      vocab: vocabulary,
+      unk_token: contentOf(config.unk_token) ?? "[UNK]",
+      continuing_subword_prefix: "##",
+      max_input_chars_per_word: 100,
+    },
+  };
+}
+
+function specialTokens(
+  vocabulary: Record<string, number>,
+  config: TokenizerConfig,
+  defaults: Record<string, string>,
+): AddedTokenConfig[] {
+  const contents = new Set(Object.entries(defaults).map(([role, token]) => contentOf(config[role]) ?? token));
+  return [...contents]
+    .filter((content) => vocabulary[content] !== undefined)
+    .map((content) => ({
+      id: vocabulary[content],
+      content,
+      special: true,
+      normalized: false,
+      // RoBERTa's mask takes the space before it.
+      lstrip: content === "<mask>",
+    }));
+}
+
+function surround(vocabulary: Record<string, number>, first: string, last: string): TaggedConfig {
+  for (const token of [first, last]) {
+    if (vocabulary[token] === undefined) {
+      throw new HfmsError("corrupt_file", `the vocabulary has no "${token}"`);
+    }
+  }
+  return { type: "BertProcessing", cls: [first, vocabulary[first]], sep: [last, vocabulary[last]] };
+}
+
+function bosTemplate(vocabulary: Record<string, number>, config: TokenizerConfig): TaggedConfig | null {
+  const bos = contentOf(config.bos_token) ?? "<|endoftext|>";
+  if (!config.add_bos_token || vocabulary[bos] === undefined) return null;
+  return {
+    type: "TemplateProcessing",
+    single: [{ SpecialToken: { id: bos, type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
+    special_tokens: { [bos]: { id: bos, ids: [vocabulary[bos]], tokens: [bos] } },
+  };
+}
