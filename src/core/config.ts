@@ -23,6 +23,13 @@ export interface Config {
   skillsDir?: string;
   /** How long a connection to the Hub may take to open before it counts as unreachable, in milliseconds. */
   connectTimeoutMs: number;
+  /** HFMS_DEBUG: internal errors come with their stack, as with --debug. */
+  debug?: boolean;
+}
+
+/** The environment that a child process inherits, with changes. Other files may not look at `process.env`. */
+export function childEnvironment(changes: Record<string, string>): NodeJS.ProcessEnv {
+  return { ...process.env, ...changes };
 }
 
 const TRUE = new Set(["1", "true", "yes", "on"]);
@@ -50,6 +57,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     threads: threads > 0 ? threads : undefined,
     skillsDir: expand(env.HFMS_SKILLS, home),
     connectTimeoutMs: positive(env.HF_HUB_ETAG_TIMEOUT, 1000) ?? 5000,
+    debug: TRUE.has((env.HFMS_DEBUG ?? "").toLowerCase()),
   };
 }
 

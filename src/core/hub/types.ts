@@ -22,6 +22,8 @@ export interface ModelRef {
   id: string;
   /** Branch, tag or commit; default `main`. */
   revision?: string;
+  /** Which GGUF of the repository: `Q8_0`. Also as a suffix of the id: `org/name:Q8_0`. */
+  quant?: string;
   /** Packages of other registries that carry the same model, in order of preference. */
   packages?: PackageRef[];
 }
@@ -47,5 +49,11 @@ export interface Repository {
   revision: string;
   /** Folder in Hub layout (a snapshot); files may be missing until fetched. */
   directory: string;
+  /** Branch or tag that the commit was resolved from; refs/ learns it when the files are in place. */
+  ref?: string;
+  /** Which GGUF was asked for. */
+  quant?: string;
+  /** The package that carries the model, when the source is `package`. */
+  package?: PackageRef;
   files: (RepoFile & { cached: boolean })[];
 }

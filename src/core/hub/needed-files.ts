@@ -1,0 +1,184 @@
+import { HfmsError } from "../errors.js";
+import type { RepoFile } from "../requests.js";
+
+export interface NeededFiles {
+  format: "safetensors" | "gguf";
+  /** Every file to fetch, weights included. */
+  files: string[];
+  weights: string[];
+  /** The index that names the shards; its own content decides when it is given. */
+  index?: string;
+}
+
+export interface NeededFilesOptions {
+  /** The model's name, for messages. */
+  id: string;
+  files: readonly RepoFile[];
+  /** Which GGUF: `Q8_0`. Without it safetensors go first, then GGUF in the order of `ggufOrder`. */
+  quant?: string;
+  /** Content of model.safetensors.index.json once it is here. */
+  index?: string;
+}
+
+/**
+ * GGUF number formats that hfms reads, best first: `auto` runs int8, which Q8_0 carries without loss worth naming and
+ * with half of F16's bytes; the rest by what they keep of the weights.
+ */
+export const ggufOrder = ["Q8_0", "F16", "F32", "Q4_1", "Q4_0"] as const;
+
+const INDEX = "model.safetensors.index.json";
+
+/** Files beside the weights that a text model is run with; those that a repository lacks are not needed. */
+const sideFiles = [
+  "config.json",
+  "generation_config.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "chat_template.jinja",
+  "chat_template.json",
+  "modules.json",
+  "sentence_bert_config.json",
+  "config_sentence_transformers.json",
+];
+
+/** Only read where there is no tokenizer.json. */
+const vocabularyFiles = [
+  "vocab.json",
+  "vocab.txt",
+  "merges.txt",
+  "tokenizer.model",
+  "spiece.model",
+  "sentencepiece.bpe.model",
+];
+
+/** Which files of a repository a text model needs. Throws unsupported_model, saying what is there instead. */
+export function neededFiles(options: NeededFilesOptions): NeededFiles {
+  const paths = options.files.map((file) => file.path);
+  const has = new Set(paths);
+  const side = [
+    ...sideFiles.filter((file) => has.has(file)),
+    ...(has.has("tokenizer.json") ? [] : vocabularyFiles.filter((file) => has.has(file))),
+    ...(has.has("modules.json") ? sentenceTransformerModules(options.id, paths) : []),
+  ];
+  const weights = options.quant ? gguf(options, paths) : (safetensors(options, has) ?? gguf(options, paths));
+  if (weights.format === "safetensors" && !has.has("config.json")) {
+    throw new HfmsError(
+      "unsupported_model",
+      `${options.id} has weights but no config.json to say what they are`,
+      {
+        hint: "pick a repository in the transformers layout",
+      },
+    );
+  }
+  const index = weights.index ? [weights.index] : [];
+  return { ...weights, files: [...new Set([...side, ...index, ...weights.weights])] };
+}
+
+type Weights = Omit<NeededFiles, "files">;
+
+function safetensors({ id, index }: NeededFilesOptions, has: Set<string>): Weights | undefined {
+  if (has.has("model.safetensors")) return { format: "safetensors", weights: ["model.safetensors"] };
+  if (has.has(INDEX)) {
+    const shards = index === undefined ? shardsByName(has) : shardsOf(id, index);
+    const missing = shards.filter((file) => !has.has(file));
+    if (missing.length > 0 || shards.length === 0) {
+      throw new HfmsError(
+        "corrupt_file",
+        `${INDEX} of ${id} names ${missing[0] ?? "no file"}, which is not there`,
+      );
+    }
+    return { format: "safetensors", weights: shards, index: INDEX };
+  }
+  const others = [...has].filter((file) => /^[^/]+\.safetensors$/.test(file) && !file.startsWith("adapter"));
+  return others.length === 1 ? { format: "safetensors", weights: others } : undefined;
+}
+
+function shardsByName(has: Set<string>): string[] {
+  return [...has].filter((file) => /^model-\d{5}-of-\d{5}\.safetensors$/.test(file)).sort();
+}
+
+/** The index maps tensor names to files: {"weight_map": {"lm_head.weight": "model-00002-of-00002.safetensors"}}. */
+function shardsOf(id: string, index: string): string[] {
+  try {
+    const { weight_map: map } = JSON.parse(index) as { weight_map: Record<string, unknown> };
+    return [...new Set(Object.values(map).map(String))].sort();
+  } catch (error) {
+    throw new HfmsError("corrupt_file", `${INDEX} of ${id} is not a safetensors index`, { cause: error });
+  }
+}
+
+function gguf({ id, quant }: NeededFilesOptions, paths: string[]): Weights {
+  const models = paths.filter((file) => /\.gguf$/i.test(file) && !/(^|\/)(mmproj|imatrix)/i.test(file));
+  const whole = models.filter((file) => !/-\d{5}-of-\d{5}\.gguf$/i.test(file));
+  const wanted = quant ? [quant] : ggufOrder;
+  for (const name of wanted) {
+    const match = whole.find((file) => quantOf(file)?.toUpperCase() === name.toUpperCase());
+    if (match && isReadable(name)) return { format: "gguf", weights: [match] };
+  }
+  // A single file whose name tells nothing: its header will.
+  if (!quant && whole.length === 1 && quantOf(whole[0]) === undefined) {
+    return { format: "gguf", weights: whole };
+  }
+  throw unsupported(id, quant, paths, models);
+}
+
+/** The number format in a GGUF's name: `model-Q4_K_M.gguf`, `model.f16.gguf`. */
+export function quantOf(file: string): string | undefined {
+  return /(?:^|[-._/])((?:I?Q\d(?:_[A-Z0-9]+)*|B?F16|F32|MXFP4))(?=[-.][^/]*gguf$|\.gguf$)/i.exec(file)?.[1];
+}
+
+function isReadable(quant: string): boolean {
+  return (ggufOrder as readonly string[]).includes(quant.toUpperCase());
+}
+
+/** Folders that modules.json names: 1_Pooling, 2_Dense, 3_Normalize. Only a dense layer has weights. */
+function sentenceTransformerModules(id: string, paths: string[]): string[] {
+  const files = paths.filter((file) => /^\d+_[A-Za-z]+\/(config\.json|model\.safetensors)$/.test(file));
+  const pickled = paths.find((file) => /^\d+_Dense\/pytorch_model\.bin$/.test(file));
+  if (pickled && !files.includes(pickled.replace("pytorch_model.bin", "model.safetensors"))) {
+    throw new HfmsError("unsupported_model", `${id} has a layer in a pickle file (${pickled}) only`, {
+      hint: "pickle files run code when they are read; look for a revision with model.safetensors",
+    });
+  }
+  return files;
+}
+
+function unsupported(id: string, quant: string | undefined, paths: string[], models: string[]): HfmsError {
+  const formats = [...new Set(models.map((file) => quantOf(file) ?? file))].join(", ");
+  if (quant) {
+    const found = models.some((file) => quantOf(file)?.toUpperCase() === quant.toUpperCase());
+    const problem =
+      found && !isReadable(quant) ? "in a number format that hfms does not read" : "that it has not";
+    return new HfmsError("unsupported_model", `${id}:${quant} asks for a GGUF ${problem}`, {
+      hint: `it has ${formats || "no GGUF"}; hfms reads ${ggufOrder.join(", ")} in one file`,
+    });
+  }
+  if (models.length > 0) {
+    return new HfmsError(
+      "unsupported_model",
+      `${id} has GGUF files only in formats hfms does not read: ${formats}`,
+      {
+        hint: `hfms reads ${ggufOrder.join(", ")} in one file; look for a repository that has one, or the safetensors one`,
+      },
+    );
+  }
+  if (paths.includes("adapter_config.json")) {
+    return new HfmsError("unsupported_model", `${id} is an adapter, not a whole model`, {
+      hint: "run its base model, or a repository where the adapter is merged",
+    });
+  }
+  const pickle = paths.find((file) => /^[^/]+\.(bin|pt|pth|ckpt|pkl)$/.test(file));
+  if (pickle) {
+    return new HfmsError("unsupported_model", `${id} has its weights in pickle files only (${pickle})`, {
+      hint: "pickle files run code when they are read, so hfms never opens them: look for a revision with model.safetensors (often refs/pr/1), or convert it once with the Space safetensors/convert",
+    });
+  }
+  const other = paths.find((file) => /\.(onnx|h5|msgpack|tflite|ot)$/.test(file));
+  return new HfmsError(
+    "unsupported_model",
+    `${id} has no safetensors or GGUF weights${other ? ` (it has ${other})` : ""}`,
+    { hint: "hfms reads model.safetensors, its shards, and GGUF" },
+  );
+}
