@@ -38,7 +38,7 @@ export const cuda: Backend = {
     if (tegra.length > 0) return tegra;
     return Promise.all(
       cards.map(async (card) => ({
-        name: await namePciDevice(machine, card, "NVIDIA"),
+        name: await namePciDevice(machine, card),
         vendor: "NVIDIA",
         kind: "gpu" as const,
         seenBy: card.seenBy,

@@ -54,7 +54,7 @@ async function detectOnLinux(machine: Machine): Promise<DetectedDevice[]> {
       name:
         device.kind === "npu" && device.driver === "intel_vpu"
           ? "Intel AI Boost (NPU)"
-          : await namePciDevice(machine, device, "Intel"),
+          : await namePciDevice(machine, device),
       vendor: "Intel",
       kind: device.kind,
       driver: device.driver,

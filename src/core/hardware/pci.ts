@@ -1,6 +1,11 @@
 import type { Machine } from "./types.js";
 
 export const pciVendors = { amd: "1002", intel: "8086", nvidia: "10de" } as const;
+const pciVendorNames: Record<string, string> = {
+  [pciVendors.amd]: "AMD",
+  [pciVendors.intel]: "Intel",
+  [pciVendors.nvidia]: "NVIDIA",
+};
 
 /** A display controller, 3D controller or processing accelerator on the PCI bus, driver or not. */
 export interface PciDevice {
@@ -47,10 +52,11 @@ export function parsePciUevent(text: string): PciDevice | undefined {
 }
 
 /** The name that lspci's list of ids has for a device whose driver and vendor tools tell none, or its numbers. */
-export async function namePciDevice(machine: Machine, device: PciDevice, vendor: string): Promise<string> {
+export async function namePciDevice(machine: Machine, device: PciDevice): Promise<string> {
   const names = parseLspci((await machine.run("lspci", ["-Dmm"])) ?? "");
   return (
-    names.get(device.slot) ?? `${vendor} ${device.kind.toUpperCase()} (${device.vendor}:${device.device})`
+    names.get(device.slot) ??
+    `${pciVendorNames[device.vendor] ?? "PCI"} ${device.kind.toUpperCase()} (${device.vendor}:${device.device})`
   );
 }
 
@@ -64,7 +70,8 @@ export function parseLspci(text: string): Map<string, string> {
       const [, slot, vendor, device] = /^(\S+) "[^"]*" "([^"]*)" "([^"]*)"/.exec(line) ?? [];
       if (!slot || !device || /^Device [0-9a-f]{4}$/i.test(device)) return [];
       const maker = /\[(AMD)\/ATI\]|(NVIDIA|Intel)/.exec(vendor)?.slice(1).find(Boolean) ?? vendor;
-      return [[slot, `${maker} ${/\[([^\]]+)\]\s*$/.exec(device)?.[1] ?? device}`.trim()]];
+      const name = /\[([^\]]+)\]\s*$/.exec(device)?.[1] ?? device;
+      return [[slot, name.startsWith(maker) ? name : `${maker} ${name}`]];
     }),
   );
 }

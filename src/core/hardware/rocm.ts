@@ -76,5 +76,5 @@ function combine(seen: AmdGpu, told: AmdGpu | undefined): AmdGpu {
 async function nameless(machine: Machine, { slot, ...gpu }: AmdGpu): Promise<DetectedDevice> {
   if (gpu.name !== "AMD GPU") return gpu;
   const device = (await readPciDevices(machine)).find((candidate) => candidate.slot === slot);
-  return device ? { ...gpu, name: await namePciDevice(machine, device, "AMD") } : gpu;
+  return device ? { ...gpu, name: await namePciDevice(machine, device) } : gpu;
 }

@@ -35,7 +35,7 @@ export function parseVulkanSummary(text: string): DetectedDevice[] {
     .split(/^GPU\d+:\s*$/m)
     .slice(1)
     .flatMap((block) => {
-      const value = (key: string) => new RegExp(`^\\s+${key}\\s+= (.*?)\\s*$`, "m").exec(block)?.[1];
+      const value = (key: string) => new RegExp(`^[ \\t]+${key}[ \\t]+= (.*?)\\s*$`, "m").exec(block)?.[1];
       const name = value("deviceName");
       if (!name) return [];
       const version = value("apiVersion")?.match(/\d+\.\d+\.\d+/)?.[0];

@@ -1,4 +1,4 @@
-import { namePciDevice, readPciDevices } from "./pci.js";
+import { namePciDevice, pciVendors, readPciDevices } from "./pci.js";
 import { judgeInstalled, readProviderState } from "./provider.js";
 import { readMacGpus } from "./system-profiler.js";
 import type { Backend, DetectedDevice, Machine } from "./types.js";
@@ -49,15 +49,17 @@ export const webgpu: Backend = {
   },
 };
 
+const knownVendors = new Set<string>(Object.values(pciVendors));
+
 /** A GPU whose driver doesn't answer, so that the reason can say so. */
 async function detectOnBus(machine: Machine): Promise<DetectedDevice[]> {
   const gpus = (await readPciDevices(machine)).filter(
     // Virtual display adapters (QEMU, Hyper-V, servers' management chips) have no Vulkan at all.
-    ({ kind, vendor }) => kind === "gpu" && ["1002", "10de", "8086"].includes(vendor),
+    ({ kind, vendor }) => kind === "gpu" && knownVendors.has(vendor),
   );
   return Promise.all(
     gpus.map(async (gpu) => ({
-      name: await namePciDevice(machine, gpu, "PCI"),
+      name: await namePciDevice(machine, gpu),
       kind: "gpu" as const,
       seenBy: gpu.seenBy,
     })),

@@ -52,7 +52,7 @@ function byName(controllers: Awaited<ReturnType<Machine["graphics"]>>): WindowsA
 /** One instance key as `reg query` prints it: four spaces, name, four spaces, type, four spaces, value. */
 export function parseRegistryAdapter(text: string): WindowsAdapter | undefined {
   const value = (name: string) =>
-    new RegExp(`^\\s+${name.replaceAll(".", "\\.")}\\s{2,}REG_\\w+\\s{2,}(.*?)\\s*$`, "m").exec(text)?.[1];
+    new RegExp(`^[ \\t]+${name.replaceAll(".", "\\.")}\\s{2,}REG_\\w+\\s{2,}(.*?)\\s*$`, "m").exec(text)?.[1];
   const name = value("DriverDesc");
   if (!name) return undefined;
   const id = value("MatchingDeviceId") ?? "";

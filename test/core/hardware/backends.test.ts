@@ -1,0 +1,402 @@
+import { describe, expect, it } from "vitest";
+import { backends } from "../../../src/core/hardware/index.js";
+import type { Backend } from "../../../src/core/hardware/types.js";
+import { type Capture, captured, capturedMachine, GiB, MiB } from "./captured-machine.js";
+
+async function look(backend: Backend, capture: Capture) {
+  const machine = capturedMachine(capture);
+  const devices = await backend.detect(machine);
+  return { devices, ran: machine.ran, ...(await backend.usable(devices, machine)) };
+}
+
+const RUNTIME = "/app/node_modules/onnxruntime-node/bin/napi-v6/linux/x64";
+const runtimeLibrary = { version: "1.30.0", library: `${RUNTIME}/libonnxruntime.so.1` };
+
+describe("cuda", () => {
+  const twoCards: Capture = {
+    files: { "/dev/nvidiactl": "", "/dev/nvidia0": "", [`${RUNTIME}/libonnxruntime.so.1`]: "" },
+    tools: { "nvidia-smi --query-gpu": captured("nvidia/two-cards.csv") },
+    runtimeLibrary,
+  };
+  const withProvider = { ...twoCards.files, [`${RUNTIME}/libonnxruntime_providers_cuda.so`]: "" };
+
+  it("sees the cards, and says how to get the provider that hfms installs without", async () => {
+    const cuda = await look(backends.cuda, twoCards);
+    expect(cuda.devices.map(({ name }) => name)).toEqual([
+      "NVIDIA GeForce RTX 3090",
+      "NVIDIA GeForce RTX 4090",
+    ]);
+    expect(cuda.devices[0]).not.toHaveProperty("uuid");
+    expect(cuda.usable).toBe(false);
+    expect(cuda.reason).toMatch(/has no CUDA provider.*ONNXRUNTIME_NODE_INSTALL=cuda12 node .*install\.js/);
+  });
+
+  it("names the CUDA libraries that the linker doesn't find", async () => {
+    const cache =
+      "2 libs found in cache `/etc/ld.so.cache'\n\tlibcudart.so.12 (libc6,x86-64) => /usr/local/cuda/lib64/libcudart.so.12\n";
+    const tools = { ...twoCards.tools, "/sbin/ldconfig -p": cache };
+    const cuda = await look(backends.cuda, { ...twoCards, files: withProvider, tools });
+    expect(cuda.reason).toMatch(/doesn't find cuBLAS \(libcublasLt\) and cuDNN 9/);
+  });
+
+  it("is usable only once hfms runs on it", async () => {
+    const cache = "\tlibcudart.so.12 => /x\n\tlibcublasLt.so.12 => /x\n\tlibcudnn.so.9 => /x\n";
+    const installed: Capture = {
+      ...twoCards,
+      files: withProvider,
+      tools: { ...twoCards.tools, "/sbin/ldconfig -p": cache },
+      executionProviders: ["CUDAExecutionProvider", "CPUExecutionProvider"],
+    };
+    const before = await look(backends.cuda, installed);
+    expect(before).toMatchObject({ usable: false, reason: expect.stringContaining("on the CPU only") });
+    const after = await look(backends.cuda, {
+      ...installed,
+      sessionProviders: ["CUDAExecutionProvider", "CPUExecutionProvider"],
+    });
+    expect(after.usable).toBe(true);
+  });
+
+  it("asks an old driver again without the fields it doesn't know", async () => {
+    const query =
+      "nvidia-smi --query-gpu=uuid,name,driver_version,memory.total,memory.free,utilization.gpu --";
+    const cuda = await look(backends.cuda, {
+      files: { "/dev/nvidia0": "" },
+      tools: { [query]: captured("nvidia/old-driver.csv") },
+    });
+    expect(cuda.devices).toMatchObject([{ name: "Tesla K80", memoryFree: 11438 * MiB }]);
+  });
+
+  it("lists the instances in place of a card in MIG mode", async () => {
+    const cuda = await look(backends.cuda, {
+      files: { "/dev/nvidiactl": "" },
+      tools: {
+        "nvidia-smi --query-gpu": captured("nvidia/mig.csv"),
+        "nvidia-smi -L": captured("nvidia/mig-list.txt"),
+        "nvidia-smi -q -x": captured("nvidia/mig.xml"),
+      },
+    });
+    expect(cuda.devices.map(({ name, memoryFree }) => [name, memoryFree])).toEqual([
+      ["NVIDIA A100-SXM4-80GB MIG 3g.40gb", 39894 * MiB],
+      ["NVIDIA A100-SXM4-80GB MIG 1g.10gb", 9716 * MiB],
+      ["NVIDIA A100-SXM4-80GB", 81050 * MiB],
+    ]);
+  });
+
+  it("uses the tool of the Windows driver under WSL", async () => {
+    const cuda = await look(backends.cuda, {
+      files: { "/dev/dxg": "" },
+      tools: { "/usr/lib/wsl/lib/nvidia-smi --query-gpu": captured("nvidia/two-cards.csv") },
+    });
+    expect(cuda.devices).toHaveLength(2);
+  });
+
+  it("sees a card by the driver's own files where nvidia-smi is missing", async () => {
+    const cuda = await look(backends.cuda, {
+      files: {
+        "/dev/nvidiactl": "",
+        "/proc/driver/nvidia/version":
+          "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.129.03  Thu Oct 19 18:56:32 UTC 2023\n",
+        "/proc/driver/nvidia/gpus/0000:01:00.0/information":
+          "Model: \t\t NVIDIA GeForce RTX 3090\nIRQ:   \t\t 152\nBus Type: \t PCIe\n",
+      },
+    });
+    expect(cuda.devices).toMatchObject([{ name: "NVIDIA GeForce RTX 3090", driver: "535.129.03" }]);
+  });
+
+  it("sees a card on the bus whose driver doesn't answer, and says so", async () => {
+    const cuda = await look(backends.cuda, {
+      files: { "/sys/bus/pci/devices/0000:01:00.0/uevent": captured("pci/nvidia-uevent.txt") },
+      tools: { "lspci -Dmm": captured("pci/lspci.txt") },
+    });
+    expect(cuda.devices).toMatchObject([
+      { name: "NVIDIA GeForce RTX 3090", seenBy: "/sys/bus/pci/devices/0000:01:00.0" },
+    ]);
+    expect(cuda.reason).toMatch(/driver does not answer.*--gpus all/);
+  });
+
+  it("sees a Jetson, and that the runtime has no CUDA for ARM", async () => {
+    const cuda = await look(backends.cuda, {
+      arch: "arm64",
+      files: {
+        "/proc/device-tree/compatible": "nvidia,p3768-0000+p3767-0005\0nvidia,tegra234\0",
+        "/proc/device-tree/model": "NVIDIA Jetson Orin Nano Developer Kit\0",
+      },
+    });
+    expect(cuda.devices).toMatchObject([
+      { name: "NVIDIA Jetson Orin Nano Developer Kit", memoryTotal: 16 * GiB },
+    ]);
+    expect(cuda.reason).toContain("no CUDA provider for linux arm64");
+  });
+
+  it("points to DirectML and WebGPU on Windows", async () => {
+    const cuda = await look(backends.cuda, {
+      platform: "win32",
+      tools: {
+        "C:\\Windows\\System32\\nvidia-smi.exe --query-gpu": captured("nvidia/two-cards.csv"),
+      },
+    });
+    expect(cuda.devices).toHaveLength(2);
+    expect(cuda.reason).toMatch(/DirectML and WebGPU/);
+  });
+
+  it("starts no tool on a machine without a trace of NVIDIA", async () => {
+    const cuda = await look(backends.cuda, {
+      files: {
+        "/dev/null": "",
+        "/sys/bus/pci/devices/0000:00:03.0/uevent": captured("pci/network-uevent.txt"),
+      },
+    });
+    expect(cuda).toMatchObject({ devices: [], usable: false, ran: [] });
+  });
+});
+
+describe("rocm", () => {
+  const card = "/sys/class/drm/card1/device";
+  const files = {
+    "/dev/kfd": "",
+    "/sys/bus/pci/devices/0000:03:00.0/uevent": captured("pci/amd-uevent.txt"),
+    "/sys/class/drm/card1-DP-1/status": "connected",
+    [`${card}/vendor`]: "0x1002\n",
+    [`${card}/uevent`]: captured("pci/amd-uevent.txt"),
+    [`${card}/mem_info_vram_total`]: "25753026560\n",
+    [`${card}/mem_info_vram_used`]: "1073741824\n",
+    [`${card}/gpu_busy_percent`]: "12\n",
+    "/sys/class/kfd/kfd/topology/nodes/0/properties": captured("amd/kfd-cpu-node.txt"),
+    "/sys/class/kfd/kfd/topology/nodes/1/properties": captured("amd/kfd-gpu-node.txt"),
+  };
+
+  it("joins the kernel's files by slot and names the card by lspci", async () => {
+    const rocm = await look(backends.rocm, { files, tools: { lspci: captured("pci/lspci.txt") } });
+    expect(rocm.devices).toEqual([
+      {
+        name: "AMD Radeon RX 7900 XT/7900 XTX/7900 GRE/7900M",
+        vendor: "AMD",
+        kind: "gpu",
+        computeCapability: "gfx1100",
+        cores: 96,
+        memoryTotal: 25753026560,
+        memoryFree: 25753026560 - GiB,
+        load: 0.12,
+        seenBy: "/sys/class/drm/card1",
+      },
+    ]);
+    expect(rocm).toMatchObject({ usable: false, reason: expect.stringContaining("no ROCm or MIGraphX") });
+  });
+
+  it("takes name and driver from rocm-smi, in ROCm's own folder too", async () => {
+    const tools = { "/opt/rocm/bin/rocm-smi": captured("amd/rocm-smi-6.json") };
+    const rocm = await look(backends.rocm, { files, tools });
+    expect(rocm.devices).toMatchObject([
+      { name: "Radeon RX 7900 XTX", driver: "6.10.5", memoryFree: 25753026560 - GiB, seenBy: "rocm-smi" },
+    ]);
+  });
+
+  it("says what a container lacks", async () => {
+    const { "/dev/kfd": _kfd, ...closed } = files;
+    expect((await look(backends.rocm, { files: closed })).reason).toContain("--device /dev/kfd");
+  });
+
+  it("starts no tool on a machine without an AMD GPU", async () => {
+    expect(await look(backends.rocm, {})).toMatchObject({ devices: [], usable: false, ran: [] });
+  });
+
+  it("sees AMD's adapters on Windows", async () => {
+    const rocm = await look(backends.rocm, windows(["windows/gpu-amd.txt"]));
+    expect(rocm.devices).toMatchObject([{ name: "AMD Radeon RX 7900 XT", memoryTotal: 0x4ff000000 }]);
+  });
+});
+
+describe("mps", () => {
+  const mac = (displays: string, rest: Capture = {}): Capture => ({
+    platform: "darwin",
+    arch: "arm64",
+    tools: { "/usr/sbin/system_profiler SPDisplaysDataType -json": captured(displays) },
+    executionProviders: ["CoreMLExecutionProvider", "WebGpuExecutionProvider", "CPUExecutionProvider"],
+    ...rest,
+  });
+
+  it("gives an M1 the machine's memory, and says that hfms doesn't run on CoreML yet", async () => {
+    const mps = await look(backends.mps, mac("apple/displays-m1.json"));
+    expect(mps.devices).toMatchObject([{ name: "Apple M1", memoryTotal: 16 * GiB, memoryFree: 10 * GiB }]);
+    expect(mps).toMatchObject({ usable: false, reason: expect.stringContaining("has the CoreML provider") });
+  });
+
+  it("has no library for Macs with Intel", async () => {
+    const intel = mac("apple/displays-intel-mac.json", { arch: "x64", executionProviders: [] });
+    const mps = await look(backends.mps, intel);
+    expect(mps.devices).toHaveLength(2);
+    expect(mps.reason).toContain("Macs with Apple silicon");
+    const cpu = await look(backends.cpu, intel);
+    expect(cpu).toMatchObject({
+      usable: false,
+      reason: expect.stringContaining("no library for darwin x64"),
+    });
+  });
+
+  it("is nothing for Linux", async () => {
+    expect(await look(backends.mps, {})).toMatchObject({ devices: [], usable: false, ran: [] });
+  });
+});
+
+describe("openvino", () => {
+  it("sees GPU, neural processor and processor of a laptop, each once", async () => {
+    const npu = captured("pci/intel-npu-uevent.txt");
+    const openvino = await look(backends.openvino, {
+      files: {
+        "/proc/cpuinfo": captured("cpuinfo/intel-sapphire-rapids.txt"),
+        "/sys/bus/pci/devices/0000:00:02.0/uevent": captured("pci/intel-gpu-uevent.txt"),
+        "/sys/bus/pci/devices/0000:00:0b.0/uevent": npu,
+        "/sys/class/accel/accel0/device/uevent": npu,
+      },
+      tools: { lspci: captured("pci/lspci.txt") },
+    });
+    expect(openvino.devices.map(({ name, kind }) => [name, kind])).toEqual([
+      ["Intel Arc Graphics", "gpu"],
+      ["Intel AI Boost (NPU)", "npu"],
+      ["Intel(R) Xeon(R) Platinum 8480+", "cpu"],
+    ]);
+    expect(openvino.reason).toContain("onnxruntime-ep-openvino");
+  });
+
+  it("sees Intel's adapters and neural processor on Windows", async () => {
+    const openvino = await look(
+      backends.openvino,
+      windows(["windows/gpu-intel.txt", "windows/gpu-nvidia.txt"], ["windows/npu-intel.txt"]),
+    );
+    expect(openvino.devices.map(({ name, kind }) => [name, kind])).toEqual([
+      ["Intel(R) Arc(TM) 140V GPU (16GB)", "gpu"],
+      ["Intel(R) AI Boost", "npu"],
+    ]);
+  });
+
+  it("finds nothing on a machine of AMD", async () => {
+    const files = { "/proc/cpuinfo": captured("cpuinfo/amd-zen4.txt") };
+    expect((await look(backends.openvino, { files })).devices).toEqual([]);
+  });
+});
+
+describe("qnn", () => {
+  const files = {
+    "/proc/device-tree/compatible": "lenovo,yoga-slim7x\0qcom,x1e80100\0",
+    "/proc/device-tree/model": "Lenovo Yoga Slim 7x\0",
+  };
+
+  it("sees a Snapdragon's neural processor by device tree and FastRPC", async () => {
+    const qnn = await look(backends.qnn, { arch: "arm64", files: { ...files, "/dev/fastrpc-cdsp": "" } });
+    expect(qnn.devices).toMatchObject([
+      {
+        name: "Qualcomm Hexagon of X1E80100 (Lenovo Yoga Slim 7x)",
+        kind: "npu",
+        seenBy: "/dev/fastrpc-cdsp",
+      },
+    ]);
+    expect(qnn.reason).toContain("onnxruntime-qnn");
+    expect(qnn.reason).not.toContain("missing");
+  });
+
+  it("says that the driver is missing", async () => {
+    expect((await look(backends.qnn, { arch: "arm64", files })).reason).toContain(
+      "/dev/fastrpc-cdsp is missing",
+    );
+  });
+
+  it("sees it on Windows", async () => {
+    const qnn = await look(backends.qnn, windows([], ["windows/npu-qualcomm.txt"]));
+    expect(qnn.devices).toMatchObject([{ vendor: "Qualcomm", driver: "30.0.219.1000", kind: "npu" }]);
+  });
+});
+
+describe("webgpu", () => {
+  const providers = { executionProviders: ["WebGpuExecutionProvider", "CPUExecutionProvider"] };
+  const driver = { "/usr/share/vulkan/icd.d/intel_icd.x86_64.json": "" };
+
+  it("sees the devices of the Vulkan drivers", async () => {
+    const webgpu = await look(backends.webgpu, {
+      ...providers,
+      files: driver,
+      tools: { "vulkaninfo --summary": captured("vulkan/intel-and-nvidia.txt") },
+    });
+    expect(webgpu.devices).toHaveLength(2);
+    expect(webgpu).toMatchObject({
+      usable: false,
+      reason: expect.stringContaining("has the WebGPU provider"),
+    });
+  });
+
+  it("says that a GPU lacks its Vulkan driver", async () => {
+    const webgpu = await look(backends.webgpu, {
+      ...providers,
+      files: { "/sys/bus/pci/devices/0000:00:02.0/uevent": captured("pci/intel-gpu-uevent.txt") },
+    });
+    expect(webgpu.devices).toMatchObject([{ name: "Intel GPU (8086:7d55)" }]);
+    expect(webgpu.reason).toContain("no Vulkan driver");
+  });
+
+  it("says that the runtime has none for Linux on ARM", async () => {
+    expect((await look(backends.webgpu, { arch: "arm64" })).reason).toContain("for linux arm64");
+  });
+});
+
+describe("directml", () => {
+  it("sees every adapter of Windows", async () => {
+    const directml = await look(backends.directml, {
+      ...windows(["windows/gpu-intel.txt", "windows/gpu-nvidia.txt"]),
+      executionProviders: ["DmlExecutionProvider", "CPUExecutionProvider"],
+    });
+    expect(directml.devices.map(({ name }) => name)).toEqual([
+      "Intel(R) Arc(TM) 140V GPU (16GB)",
+      "NVIDIA GeForce RTX 4070 Laptop GPU",
+    ]);
+    expect(directml.devices[0]).not.toHaveProperty("vendorId");
+    expect(directml).toMatchObject({ usable: false, reason: expect.stringContaining("has the DirectML") });
+  });
+
+  it("falls back to systeminformation's names where reg.exe is forbidden", async () => {
+    const directml = await look(backends.directml, {
+      platform: "win32",
+      graphics: [{ vendor: "Advanced Micro Devices, Inc.", model: "AMD Radeon RX 7900 XT" }],
+    });
+    expect(directml.devices).toMatchObject([{ name: "AMD Radeon RX 7900 XT", seenBy: "systeminformation" }]);
+  });
+});
+
+describe("cpu", () => {
+  it("is usable where the library has its provider", async () => {
+    const cpu = await look(backends.cpu, {
+      files: { "/proc/cpuinfo": captured("cpuinfo/amd-zen4.txt") },
+      os: { loadAverage: 2, logicalCores: 8, availableParallelism: 8 },
+    });
+    expect(cpu).toMatchObject({
+      usable: true,
+      devices: [{ name: "AMD Ryzen 9 7950X 16-Core Processor", cores: 4, threads: 8, load: 0.25 }],
+    });
+  });
+});
+
+describe("every backend", () => {
+  it.each(Object.values(backends))(
+    "$name finds nothing and gives a reason on an unknown system",
+    async (backend) => {
+      const found = await look(backend, { platform: "freebsd" });
+      if (backend.name !== "cpu") expect(found).toMatchObject({ devices: [], usable: false });
+      expect(found.reason).not.toBe("");
+    },
+  );
+
+  it.each(Object.entries(backends))("%s stands under its own name", (name, backend) => {
+    expect(backend.name).toBe(name);
+  });
+});
+
+function windows(gpus: string[], npus: string[] = []): Capture {
+  const root = "C:\\Windows\\System32\\reg.exe query HKLM\\SYSTEM\\CurrentControlSet\\Control\\Class";
+  const keys = (guid: string, names: string[]) =>
+    names.map((name, index) => [`${root}\\${guid}\\000${index}`, captured(name)]);
+  return {
+    platform: "win32",
+    tools: Object.fromEntries([
+      ...keys("{4d36e968-e325-11ce-bfc1-08002be10318}", gpus),
+      ...keys("{f01a9d53-3ff6-48d2-9f97-c8a7004be10c}", npus),
+    ]),
+  };
+}
