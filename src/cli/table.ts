@@ -1,0 +1,97 @@
+import { stripVTControlCharacters } from "node:util";
+import { styled, terminalWidth } from "./style.js";
+
+export interface Column {
+  title: string;
+  align?: "left" | "right";
+  /** May be wrapped when the terminal is narrow; other columns keep their width. */
+  wrap?: boolean;
+}
+
+const GAP = 2;
+const NARROWEST = 16;
+
+/**
+ * A table without lines, cut to the terminal's width by wrapping. Where even that doesn't fit, each row becomes a block
+ * of `title: value` lines. Into a pipe or file every row is one line.
+ */
+export async function renderTable(
+  columns: Column[],
+  rows: string[][],
+  stream: NodeJS.WriteStream,
+): Promise<string> {
+  const width = terminalWidth(stream);
+  const natural = columns.map((column, i) =>
+    Math.max(column.title.length, ...rows.map((row) => longestLine(row[i]))),
+  );
+  const widths = width === undefined ? natural : fitted(columns, natural, width);
+  return widths ? drawTable(columns, rows, widths, stream) : drawBlocks(columns, rows);
+}
+
+/** Column widths that fit, or undefined when the wrapped columns would get too thin to read. */
+function fitted(columns: Column[], natural: number[], width: number): number[] | undefined {
+  const gaps = GAP * (columns.length - 1);
+  let over = natural.reduce((sum, n) => sum + n, gaps) - width;
+  const widths = [...natural];
+  while (over > 0) {
+    const widest = columns
+      .map((_, i) => i)
+      .filter((i) => columns[i].wrap && widths[i] > NARROWEST)
+      .sort((a, b) => widths[b] - widths[a])[0];
+    if (widest === undefined) return undefined;
+    widths[widest]--;
+    over--;
+  }
+  return widths;
+}
+
+async function drawTable(
+  columns: Column[],
+  rows: string[][],
+  widths: number[],
+  stream: NodeJS.WriteStream,
+): Promise<string> {
+  const { default: Table } = await import("cli-table3");
+  const none = "";
+  const table = new Table({
+    head: columns.map(({ title }) => styled(["dim"], title, stream)),
+    colWidths: widths.map((n, i) => n + (i < widths.length - 1 ? GAP : 0)),
+    colAligns: columns.map(({ align }) => align ?? "left"),
+    wordWrap: true,
+    wrapOnWordBoundary: true,
+    style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 0 },
+    chars: {
+      ...{ top: none, "top-mid": none, "top-left": none, "top-right": none, middle: none },
+      ...{ bottom: none, "bottom-mid": none, "bottom-left": none, "bottom-right": none },
+      ...{ left: none, "left-mid": none, mid: none, "mid-mid": none, right: none, "right-mid": none },
+    },
+  });
+  table.push(...rows);
+  return trimmed(table.toString());
+}
+
+function drawBlocks(columns: Column[], rows: string[][]): string {
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => (cell === "" ? "" : `${columns[i].title}: ${cell}`))
+        .filter(Boolean)
+        .join("\n"),
+    )
+    .join("\n\n");
+}
+
+function longestLine(text: string): number {
+  return Math.max(
+    ...stripVTControlCharacters(text)
+      .split("\n")
+      .map((line) => line.length),
+  );
+}
+
+function trimmed(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .join("\n");
+}

@@ -1,0 +1,59 @@
+import * as Args from "@oclif/core/args";
+import * as Flags from "@oclif/core/flags";
+import { BaseCommand } from "../cli/base-command.js";
+import { write } from "../cli/output.js";
+import { formatBytes } from "../cli/units.js";
+import { HfmsError, type LocalModel, type RemovedModel } from "../core/index.js";
+
+export default class Rm extends BaseCommand {
+  static override summary = "remove models from this machine";
+  static override description =
+    "Removes a model's files from the Hugging Face cache (other tools lose them too) and the graphs that hfms built from them.";
+  static override examples = ["<%= config.bin %> rm smollm2", "<%= config.bin %> rm smollm2 minilm --yes"];
+  static override args = {
+    models: Args.string({
+      required: true,
+      multiple: true,
+      ignoreStdin: true,
+      description: "names as `hfms list` shows them",
+    }),
+  };
+  static override flags = {
+    yes: Flags.boolean({ char: "y", summary: "don't ask" }),
+  };
+
+  async run(): Promise<{ removed: RemovedModel[] }> {
+    const { args, flags } = await this.parse(Rm);
+    const names = args.models as string[];
+    await using engine = await this.openEngine();
+    if (!flags.yes) await this.confirm(names, await engine.list());
+    const removed: RemovedModel[] = [];
+    for (const name of names) {
+      const result = await engine.remove(name);
+      removed.push(result);
+      if (!this.jsonEnabled())
+        await write(`removed ${result.model}, ${formatBytes(result.bytes)} are free again\n`);
+    }
+    return { removed };
+  }
+
+  /** Throws unless somebody at the terminal says yes. */
+  private async confirm(names: string[], local: LocalModel[]): Promise<void> {
+    if (!process.stdin.isTTY || !process.stderr.isTTY) {
+      throw new HfmsError("invalid_request", "nobody is there to confirm the removal", {
+        hint: "add --yes",
+        param: "yes",
+      });
+    }
+    const { confirm } = await import("@inquirer/prompts");
+    const sizes = names.map((name) => {
+      const model = local.find((one) => one.model === name || one.aliases.includes(name));
+      return model ? `${name} (${formatBytes(model.size)})` : name;
+    });
+    const yes = await confirm(
+      { message: `Remove ${sizes.join(", ")}?`, default: false },
+      { signal: this.signal, output: process.stderr },
+    );
+    if (!yes) throw new HfmsError("aborted", "nothing was removed");
+  }
+}

@@ -1,0 +1,95 @@
+import { existsSync } from "node:fs";
+import * as Args from "@oclif/core/args";
+import * as Flags from "@oclif/core/flags";
+import { type AnswerDocument, answerDocument, followAnswer, timingsLine } from "../cli/answer.js";
+import { BaseCommand } from "../cli/base-command.js";
+import { defaultModels, modelChoice, modelFlags } from "../cli/model-flags.js";
+import { write } from "../cli/output.js";
+import { samplingFlags, samplingParams } from "../cli/sampling-flags.js";
+import { readPrompt } from "../cli/text-input.js";
+import { HfmsError } from "../core/index.js";
+
+export default class Run extends BaseCommand {
+  static override summary = "let a model answer a prompt";
+  static override description =
+    `The answer is printed as it is made, and nothing else goes to standard output.
+
+The prompt is the words after the model, then the content of --file. Without either it is read from a pipe. A \`-\` among
+the words stands for the pipe's text. It goes through the model's chat template as a message of the user; --raw gives the
+model the bare text to continue.
+
+Without any word, the model is ${defaultModels.generate}.`;
+  static override examples = [
+    '<%= config.bin %> run smollm2 "What is the capital of France?"',
+    'cat notes.txt | <%= config.bin %> run smollm2 "Sum this up in one sentence:" -',
+    "<%= config.bin %> run gpt2 --raw --max-tokens 20 --temperature 0 Once upon a time",
+    '<%= config.bin %> run smollm2 --system "You are a pirate." --file question.txt',
+    '<%= config.bin %> run smollm2 "Hi" --json',
+  ];
+  static override usage = "run [MODEL] [INPUT...] [FLAGS]";
+  static override strict = false;
+  static override args = {
+    model: Args.string({
+      ignoreStdin: true,
+      description: "skill, alias, Hub id org/name[@revision], folder or .gguf file",
+    }),
+    input: Args.string({ ignoreStdin: true, description: "the prompt; - is standard input" }),
+  };
+  static override flags = {
+    file: Flags.string({
+      char: "f",
+      helpValue: "<file>",
+      summary: "read the prompt from a file; - is standard input",
+    }),
+    system: Flags.string({
+      char: "s",
+      helpValue: "<text>",
+      summary: "system message, put before the prompt",
+    }),
+    raw: Flags.boolean({ summary: "no chat template: the model continues the bare text" }),
+    verbose: Flags.boolean({ char: "v", summary: "say on stderr what was chosen, and how fast it was" }),
+    ...samplingFlags,
+    ...modelFlags,
+  };
+
+  async run(): Promise<AnswerDocument> {
+    const { raw, flags } = await this.parse(Run);
+    // oclif's `argv` sorts equal words together; the raw tokens keep the order in which they were typed.
+    const [model = defaultModels.generate, ...words] = raw
+      .filter((token) => token.type === "arg")
+      .map((token) => token.input);
+    refusePromptAsModel(model);
+    if (flags.raw && flags.system !== undefined) {
+      throw new HfmsError("invalid_request", "--raw and --system don't go together", {
+        hint: "--raw gives the model the bare text, with no place for a system message",
+        param: "system",
+      });
+    }
+    const prompt = await readPrompt({ words, file: flags.file }, this.signal);
+    await using engine = await this.openEngine();
+    const answer = await followAnswer(
+      engine.generate(
+        {
+          ...modelChoice(model, flags),
+          ...samplingParams(flags),
+          prompt,
+          system: flags.system,
+          raw: flags.raw,
+        },
+        this.signal,
+      ),
+      { display: this.display, print: this.jsonEnabled() ? undefined : write, verbose: flags.verbose },
+    );
+    if (flags.verbose) this.display.line(timingsLine(answer.done));
+    return answerDocument(answer);
+  }
+}
+
+/** `hfms run "What is …?"` forgets the model. No model's name has a blank, unless it is a path. */
+function refusePromptAsModel(model: string): void {
+  if (!/\s/.test(model) || existsSync(model)) return;
+  throw new HfmsError("invalid_request", `"${model}" looks like a prompt, not like a model`, {
+    hint: `the model comes first: \`hfms run ${defaultModels.generate} "…"\``,
+    param: "model",
+  });
+}
