@@ -1,8 +1,7 @@
-import { columnWeights, store } from "./least-error.js";
+import { BlockSample, checkImportance, clamp, codeTable, TINY } from "./least-error.js";
 import {
   allocateBlocks,
   type BlockOptions,
-  notFinite,
   type QuantizedBlocks,
   SMALLEST_SCALE,
 } from "./quantized-blocks.js";
@@ -23,112 +22,92 @@ export function quantizeAffine(
 ): Required<QuantizedBlocks> {
   const blocks = allocateBlocks(values.length, options);
   const { rows, cols, bits, blockSize, data, scales } = blocks;
-  const weights = columnWeights(cols, options.importance);
+  checkImportance(cols, options.importance);
   const blocksPerRow = Math.ceil(cols / blockSize);
-  const zeroPoints = new Uint8Array(rows * (bits === 4 ? Math.ceil(blocksPerRow / 2) : blocksPerRow));
-  const levels = bits === 4 ? 15 : 255;
-  const grid: Grid = { scale: 0, zero: 0 };
-  const quants = new Int32Array(blockSize);
+  const zerosPerRow = bits === 4 ? Math.ceil(blocksPerRow / 2) : blocksPerRow;
+  const zeroPoints = new Uint8Array(rows * zerosPerRow);
+  const fit = new AffineFit(bits);
+  const sample = new BlockSample(blockSize);
   for (let row = 0; row < rows; row++) {
     for (let b = 0; b < blocksPerRow; b++) {
       const block = row * blocksPerRow + b;
       const column = b * blockSize;
-      const start = row * cols + column;
       const count = Math.min(blockSize, cols - column);
-      fitGrid(grid, values, start, count, weights, column, levels);
-      scales[block] = grid.scale;
-      roundTo(quants, values, start, count, scales[block], grid.zero, levels);
-      // The end of a short block dequantizes to zero.
-      quants.fill(grid.zero, count);
-      store(data, block * blockSize, quants, blockSize, bits);
-      if (bits === 8) zeroPoints[block] = grid.zero;
-      else zeroPoints[row * Math.ceil(blocksPerRow / 2) + (b >> 1)] |= grid.zero << ((b & 1) << 2);
+      sample.load(values, row * cols + column, count, options.importance, column);
+      fit.search(sample);
+      scales[block] = fit.scale;
+      const { zero } = fit;
+      // The unused end of a short block stands for zeros.
+      if (count < blockSize) {
+        const bytes = (blockSize * bits) / 8;
+        data.fill(bits === 4 ? zero * 17 : zero, block * bytes, (block + 1) * bytes);
+      }
+      sample.store(data, block * blockSize, bits, scales[block], zero);
+      if (bits === 8) zeroPoints[block] = zero;
+      else zeroPoints[row * zerosPerRow + (b >> 1)] |= zero << ((b & 1) << 2);
     }
   }
   return { ...blocks, zeroPoints };
 }
 
-interface Grid {
-  scale: number;
-  zero: number;
-}
-
 // The range is tried at these multiples of the distance between the smallest and the largest value: narrower ones cut the
 // outermost values off and are finer for the rest.
-const ranges = Float64Array.of(1, 1.04, 0.97, 0.94, 0.91, 0.88, 0.84, 0.8);
+const ranges = Float64Array.of(1, 1.05, 0.96, 0.92, 0.88, 0.84);
+const NARROWEST = 0.84;
 
-function fitGrid(
-  grid: Grid,
-  values: Float32Array,
-  start: number,
-  count: number,
-  weights: Float32Array,
-  column: number,
-  levels: number,
-): void {
-  let low = 0;
-  let high = 0;
-  let sum = 0;
-  for (let i = start; i < start + count; i++) {
-    const value = values[i];
-    sum += Math.abs(value);
-    if (value < low) low = value;
-    else if (value > high) high = value;
+/** Finds the scale and the zero point of one block after another. */
+class AffineFit {
+  scale = 0;
+  zero = 0;
+  private bestGain = 0;
+  private readonly levels: number;
+  /** A table of codes for each zero point. */
+  private readonly codes: Float64Array[];
+  private readonly margin: number;
+
+  constructor(bits: 4 | 8) {
+    this.levels = bits === 4 ? 15 : 255;
+    this.margin = Math.ceil(this.levels * (1 / NARROWEST - 1)) + 3;
+    this.codes = Array.from({ length: this.levels + 1 }, (_, zero) =>
+      codeTable(this.levels, zero, zero + this.margin),
+    );
   }
-  if (!(sum < Infinity)) throw notFinite();
-  const range = high - low;
-  // An all-zero block: any zero point represents it; the middle one is what the other formats use.
-  grid.zero = (levels + 1) >> 1;
-  grid.scale = 0;
-  if (range === 0) return;
-  grid.zero = clamp(Math.round((-low / range) * levels), levels);
-  grid.scale = Math.max(range / levels, SMALLEST_SCALE);
-  let bestGain = 0;
-  for (let r = 0; r < ranges.length; r++) {
-    const inverse = levels / (range * ranges[r]);
-    const middle = Math.round((-low - (range * (1 - ranges[r])) / 2) * inverse);
-    // A neighbouring zero point matters only where a step is coarse.
-    const spread = levels === 15 ? 1 : 0;
-    for (let zero = clamp(middle - spread, levels); zero <= clamp(middle + spread, levels); zero++) {
-      let cross = 0;
-      let square = 0;
-      for (let i = 0; i < count; i++) {
-        const value = values[start + i];
-        let q = (value * inverse + zero + 0.5) | 0;
-        if (q > levels) q = levels;
-        else if (q < 0) q = 0;
-        q -= zero;
-        const weighted = weights[column + i] * q;
-        cross += weighted * value;
-        square += weighted * q;
-      }
-      if (square > 0 && cross > 0 && cross * cross > bestGain * square) {
-        bestGain = (cross * cross) / square;
-        grid.scale = Math.max(cross / square, SMALLEST_SCALE);
-        grid.zero = zero;
-      }
+
+  search(sample: BlockSample): void {
+    const { levels } = this;
+    const { low, high } = sample;
+    const range = high - low;
+    this.bestGain = 0;
+    if (range === 0) {
+      this.scale = 0;
+      this.zero = (levels + 1) >> 1;
+      return;
     }
+    this.zero = clamp(Math.round((-low / range) * levels), levels);
+    this.scale = Math.max(range / levels, SMALLEST_SCALE);
+    // So small that 1 / scale could overflow, and of no use to anyone.
+    if (range < TINY) return;
+    let bestInverse = levels / range;
+    for (let r = 0; r < ranges.length; r++) {
+      const width = range * ranges[r];
+      const inverse = levels / width;
+      const zero = clamp(Math.round((-low - (range - width) / 2) * inverse), levels);
+      if (this.attempt(sample, inverse, zero)) bestInverse = inverse;
+    }
+    // At 8 bits the next zero point is a shift too small to matter.
+    if (levels > 15) return;
+    const { zero } = this;
+    if (zero > 0) this.attempt(sample, bestInverse, zero - 1);
+    if (zero < levels) this.attempt(sample, bestInverse, zero + 1);
   }
-}
 
-function clamp(value: number, levels: number): number {
-  return Math.min(Math.max(value, 0), levels);
-}
-
-function roundTo(
-  quants: Int32Array,
-  values: Float32Array,
-  start: number,
-  count: number,
-  scale: number,
-  zero: number,
-  levels: number,
-): void {
-  const inverse = scale === 0 ? 0 : 1 / scale;
-  for (let i = 0; i < count; i++) {
-    let q = (values[start + i] * inverse + zero + 0.5) | 0;
-    if (q > levels) q = levels;
-    else if (q < 0) q = 0;
-    quants[i] = q;
+  private attempt(sample: BlockSample, inverse: number, zero: number): boolean {
+    sample.correlate(inverse, this.codes[zero], zero + this.margin);
+    const { cross, square } = sample;
+    if (!(square > 0 && cross > 0 && cross * cross > this.bestGain * square)) return false;
+    this.bestGain = (cross * cross) / square;
+    this.scale = Math.max(cross / square, SMALLEST_SCALE);
+    this.zero = zero;
+    return true;
   }
 }

@@ -16,13 +16,11 @@ export function requantizeQ4_1(bytes: Uint8Array, rows: number, cols: number): Q
   const blocks = allocateBlocks(length, { cols, bits: 8, blockSize: 32 });
   const { data, scales } = blocks;
   const floats = halfTable();
-  const grid: CommonGrid = { step: 0, error: 0, codes: new Uint8Array(16) };
+  const grid: CommonGrid = { step: 0, codes: new Uint8Array(16) };
   for (let block = 0, at = 0, o = 0; block < scales.length; block++, at += 20, o += 32) {
     const d = floats[bytes[at] | (bytes[at + 1] << 8)];
     const m = floats[bytes[at + 2] | (bytes[at + 3] << 8)];
-    let used = 0;
-    for (let i = 4; i < 20; i++) used |= (1 << (bytes[at + i] & 15)) | (1 << (bytes[at + i] >> 4));
-    fitCommonGrid(grid, d, m, 31 - Math.clz32(used & -used), 31 - Math.clz32(used));
+    fitCommonGrid(grid, d, m);
     scales[block] = grid.step;
     for (let i = 0; i < 16; i++) {
       const pair = bytes[at + 4 + i];
@@ -35,41 +33,37 @@ export function requantizeQ4_1(bytes: Uint8Array, rows: number, cols: number): Q
 
 interface CommonGrid {
   step: number;
-  error: number;
   /** The 8-bit code of each 4-bit one. */
   codes: Uint8Array;
 }
 
-/** `first` and `last` are the smallest and largest 4-bit codes in use: only they must fit into -128…127. */
-function fitCommonGrid(grid: CommonGrid, d: number, m: number, first: number, last: number): void {
+/** Codes 0 and 15 both occur in every block that its writer scaled to the block's range, so the whole of 0…15 must fit. */
+function fitCommonGrid(grid: CommonGrid, d: number, m: number): void {
   if (!Number.isFinite(d) || !Number.isFinite(m)) throw notFinite();
-  if (d === 0 || first === last) {
-    constantGrid(grid, d * first + m);
+  if (d === 0) {
+    grid.step = Math.abs(m);
+    grid.codes.fill(128 + Math.sign(m));
     return;
   }
-  roundedGrid(grid, d, m, first, last);
-  for (let k = 1; k * (last - first) <= 255; k++) {
-    const step = d / k;
-    const j = Math.round(m / step);
-    if (k * first + j < -128 || k * last + j > 127) continue;
-    const error = Math.abs(m - step * j);
-    if (error >= grid.error || Math.abs(step) < SMALLEST_SCALE) continue;
-    grid.error = error;
-    grid.step = step;
-    for (let q = first; q <= last; q++) grid.codes[q] = 128 + k * q + j;
+  // Plain rounding first: it wins where m is so large beside d that hardly any common step fits.
+  const largest = Math.max(Math.abs(m), Math.abs(15 * d + m));
+  const plainStep = Math.max(largest / 127, SMALLEST_SCALE);
+  const ratio = m / d;
+  // In units of d. A rounding error spreads evenly over a step; its root mean square is step / √12.
+  let leastError = plainStep / Math.abs(d) / Math.sqrt(12);
+  let bestK = 0;
+  let bestJ = 0;
+  for (let k = 1; k <= 17; k++) {
+    const j = Math.round(ratio * k);
+    const error = Math.abs(ratio * k - j) / k;
+    if (error < leastError && j >= -128 && 15 * k + j <= 127) {
+      leastError = error;
+      bestK = k;
+      bestJ = j;
+    }
   }
-}
-
-function constantGrid(grid: CommonGrid, value: number): void {
-  grid.step = Math.abs(value);
-  grid.codes.fill(128 + Math.sign(value));
-}
-
-/** The plain way, for blocks whose m is so large beside d that no common step fits. */
-function roundedGrid(grid: CommonGrid, d: number, m: number, first: number, last: number): void {
-  const largest = Math.max(Math.abs(d * first + m), Math.abs(d * last + m));
-  grid.step = Math.max(largest / 127, SMALLEST_SCALE);
-  // The mean error of rounding to a grid.
-  grid.error = grid.step / Math.sqrt(12);
-  for (let q = first; q <= last; q++) grid.codes[q] = 128 + Math.round((d * q + m) / grid.step);
+  grid.step = bestK === 0 ? plainStep : d / bestK;
+  for (let q = 0; q < 16; q++) {
+    grid.codes[q] = 128 + (bestK === 0 ? Math.round((d * q + m) / plainStep) : bestK * q + bestJ);
+  }
 }
