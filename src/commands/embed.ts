@@ -138,6 +138,7 @@ float32; csv is one vector a line without a header; npy is NumPy's matrix; json 
   ): Promise<Iterable<string> | AsyncIterable<string>> {
     if (file !== undefined && words.length > 0) {
       throw new HfmsError("invalid_request", "texts on the command line and --file don't go together", {
+        hint: "give one or the other",
         param: "file",
       });
     }

@@ -25,6 +25,7 @@ export default class Rm extends BaseCommand {
   async run(): Promise<{ removed: RemovedModel[] }> {
     const { args, flags } = await this.parse(Rm);
     const names = args.models as string[];
+    if (!flags.yes) refuseUnattended();
     await using engine = await this.openEngine();
     if (!flags.yes) await this.confirm(names, await engine.list());
     const removed: RemovedModel[] = [];
@@ -39,12 +40,6 @@ export default class Rm extends BaseCommand {
 
   /** Throws unless somebody at the terminal says yes. */
   private async confirm(names: string[], local: LocalModel[]): Promise<void> {
-    if (!process.stdin.isTTY || !process.stderr.isTTY) {
-      throw new HfmsError("invalid_request", "nobody is there to confirm the removal", {
-        hint: "add --yes",
-        param: "yes",
-      });
-    }
     const { confirm } = await import("@inquirer/prompts");
     const sizes = names.map((name) => {
       const model = local.find((one) => one.model === name || one.aliases.includes(name));
@@ -55,5 +50,14 @@ export default class Rm extends BaseCommand {
       { signal: this.signal, output: process.stderr },
     );
     if (!yes) throw new HfmsError("aborted", "nothing was removed");
+  }
+}
+
+function refuseUnattended(): void {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) {
+    throw new HfmsError("invalid_request", "nobody is there to confirm the removal", {
+      hint: "add --yes",
+      param: "yes",
+    });
   }
 }
