@@ -49,7 +49,6 @@ export const cuda: Backend = {
   async usable(devices, machine) {
     if (devices.length === 0) return { usable: false, reason: "no NVIDIA GPU was found" };
     const state = await readProviderState(machine, cuda.executionProvider);
-    if (state.driven) return judgeInstalled(state, "CUDA");
     if (machine.platform === "linux" && devices.every(({ seenBy }) => seenBy.startsWith("/sys/bus/pci"))) {
       return {
         usable: false,
@@ -71,6 +70,8 @@ export const cuda: Backend = {
         reason: `the runtime that is installed has no CUDA provider (${PROVIDER_FILE} is not beside the library); hfms installs without it because it is a large download from another host; fetch it with \`ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js\`, and install CUDA 12 with cuDNN 9`,
       };
     }
+    // A session that runs proves more than the linker's cache, which knows nothing of LD_LIBRARY_PATH.
+    if (state.driven) return judgeInstalled(state, "CUDA");
     const missing = await missingCudaLibraries(machine);
     if (missing.length > 0) {
       return {

@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import os from "node:os";
@@ -70,9 +69,10 @@ export function rememberAnswers(machine: Machine): Machine {
 }
 
 /** A tool that hung once hangs again: asking it another question would double the wait, so it is not asked. */
-function runTool(command: string, args: string[], hung: Set<string>): Promise<string | undefined> {
+async function runTool(command: string, args: string[], hung: Set<string>): Promise<string | undefined> {
   const tool = path.basename(command);
-  if (hung.has(tool)) return Promise.resolve(undefined);
+  if (hung.has(tool)) return undefined;
+  const { execFile } = await import("node:child_process");
   return new Promise((resolve) => {
     const child = execFile(
       command,

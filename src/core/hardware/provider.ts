@@ -9,7 +9,8 @@ export interface ProviderState {
 
 /**
  * How far the installed runtime is with a provider. Providers that come as plugins are not in the library's list of
- * providers, only in its list of devices.
+ * providers, only in its list of devices. And the list is the compiler's: on linux x64 it names CUDA, whose code is in
+ * a file of its own, so cuda.ts looks for that as well.
  */
 export async function readProviderState(machine: Machine, executionProvider: string): Promise<ProviderState> {
   const [built, devices, sessions] = await Promise.all([

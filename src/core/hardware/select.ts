@@ -1,7 +1,5 @@
 import { HfmsError } from "../errors.js";
 import { type DeviceName, deviceNames } from "../requests.js";
-import { reportBackend } from "./backend-report.js";
-import { backends } from "./index.js";
 import { rememberAnswers } from "./machine.js";
 import { readMemory } from "./memory.js";
 
@@ -75,6 +73,9 @@ export async function selectDeviceAtStart(
   }
   const once = rememberAnswers(machine);
   const names = asked === "auto" ? await driven(once) : [asked];
+  if (names.length === 0) return selectDevice({ backends: [], memory: await memory() }, request);
+  // Twenty modules of parsers, which a start on the CPU does without.
+  const { reportBackend } = await import("./backend-report.js");
   const [available, ...reports] = await Promise.all([
     memory(),
     ...names.map((name) => reportBackend(name, once)),
@@ -165,6 +166,7 @@ function gibibytes(bytes: number): string {
 async function driven(machine: Machine): Promise<DeviceName[]> {
   const providers = (await machine.sessionProviders()).filter((name) => name !== "CPUExecutionProvider");
   if (providers.length === 0) return [];
+  const { backends } = await import("./index.js");
   const names = PREFERENCE.filter((name) => providers.includes(backends[name].executionProvider));
   if (names.length === 0 || machine.platform !== "linux") return names;
   const files = await machine.readDir("/dev");

@@ -56,6 +56,16 @@ describe("cuda", () => {
     expect(after.usable).toBe(true);
   });
 
+  it("is not usable by the library's word alone, which names CUDA without having it", async () => {
+    const providers = ["CUDAExecutionProvider", "CPUExecutionProvider"];
+    const cuda = await look(backends.cuda, {
+      ...twoCards,
+      executionProviders: providers,
+      sessionProviders: providers,
+    });
+    expect(cuda).toMatchObject({ usable: false, reason: expect.stringContaining("has no CUDA provider") });
+  });
+
   it("asks an old driver again without the fields it doesn't know", async () => {
     const query =
       "nvidia-smi --query-gpu=uuid,name,driver_version,memory.total,memory.free,utilization.gpu --";

@@ -172,8 +172,9 @@ describe("at start", () => {
 
   it("auto takes the card that hfms can run on", async () => {
     const machine = capturedMachine({
-      files: { "/dev/nvidiactl": "" },
+      files: { "/dev/nvidiactl": "", "/app/lib/libonnxruntime_providers_cuda.so": "" },
       tools: { "nvidia-smi --query-gpu": captured("nvidia/two-cards.csv") },
+      runtimeLibrary: { version: "1.30.0", library: "/app/lib/libonnxruntime.so.1" },
       executionProviders: ["CUDAExecutionProvider", "CPUExecutionProvider"],
       sessionProviders: ["CUDAExecutionProvider", "CPUExecutionProvider"],
     });
