@@ -6,6 +6,7 @@ import type { Machine } from "./types.js";
 
 /** A vendor tool that hangs (a dead driver does that to it) must not hold up the answer. */
 const TOOL_TIMEOUT_MS = 1500;
+const HUNG_PAUSE_MS = 10_000;
 /** `nvidia-smi -q -x` of a full server is under 1 MB. */
 const MAX_TOOL_OUTPUT_BYTES = 8_000_000;
 
@@ -17,7 +18,7 @@ export interface MachineOptions extends Pick<Machine, "executionProviders" | "ru
 
 /** The machine under this process. */
 export function createMachine(options: MachineOptions): Machine {
-  const hung = new Set<string>();
+  const hung = new Map<string, number>();
   return {
     platform: process.platform,
     arch: process.arch,
@@ -68,10 +69,17 @@ export function rememberAnswers(machine: Machine): Machine {
   };
 }
 
-/** A tool that hung once hangs again: asking it another question would double the wait, so it is not asked. */
-async function runTool(command: string, args: string[], hung: Set<string>): Promise<string | undefined> {
+/**
+ * A tool that hung hangs again: another question would double the wait, so for a while it is not asked. Not for ever,
+ * because a driver that wakes its cards for the first question answers the next ones quickly.
+ */
+async function runTool(
+  command: string,
+  args: string[],
+  hung: Map<string, number>,
+): Promise<string | undefined> {
   const tool = path.basename(command);
-  if (hung.has(tool)) return undefined;
+  if ((hung.get(tool) ?? Number.NEGATIVE_INFINITY) > performance.now() - HUNG_PAUSE_MS) return undefined;
   const { execFile } = await import("node:child_process");
   return new Promise((resolve) => {
     const child = execFile(
@@ -86,7 +94,7 @@ async function runTool(command: string, args: string[], hung: Set<string>): Prom
       },
       (error, stdout) => {
         clearTimeout(abandon);
-        if (error?.killed) hung.add(tool);
+        if (error?.killed) hung.set(tool, performance.now());
         resolve(error ? undefined : stdout);
       },
     );
@@ -96,7 +104,7 @@ async function runTool(command: string, args: string[], hung: Set<string>): Prom
       child.stdout?.destroy();
       child.stderr?.destroy();
       child.unref();
-      hung.add(tool);
+      hung.set(tool, performance.now());
       resolve(undefined);
     }, TOOL_TIMEOUT_MS + 200);
   });

@@ -1,14 +1,22 @@
 import type { DetectedDevice, Machine } from "./types.js";
 
-const DRIVER_FOLDERS = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
+/** Where distributions and vendors register drivers with the Vulkan loader. */
+const DRIVER_FOLDERS = [
+  "/usr/share/vulkan/icd.d",
+  "/usr/local/share/vulkan/icd.d",
+  "/etc/vulkan/icd.d",
+  "/run/opengl-driver/share/vulkan/icd.d",
+];
 
-/** The devices that Vulkan drivers offer, software ones included. Empty without drivers or without vulkaninfo. */
+/**
+ * The devices that Vulkan drivers offer, software ones included. vulkaninfo is asked even where no driver is
+ * registered: one may be named by the loader's own environment variables.
+ */
 export async function readVulkanDevices(machine: Machine): Promise<DetectedDevice[]> {
-  if (!(await hasVulkanDriver(machine))) return [];
   return parseVulkanSummary((await machine.run("vulkaninfo", ["--summary"])) ?? "");
 }
 
-/** Whether a driver is registered with the Vulkan loader: without one nothing can answer. */
+/** Whether a driver is registered, for machines without vulkaninfo. */
 export async function hasVulkanDriver(machine: Machine): Promise<boolean> {
   const folders = await Promise.all(DRIVER_FOLDERS.map((folder) => machine.readDir(folder)));
   return folders.flat().some((name) => name.endsWith(".json"));

@@ -38,7 +38,9 @@ export const webgpu: Backend = {
             : "the runtime has WebGPU, but no GPU was found",
       };
     }
-    if (machine.platform === "linux" && !state.driven && !(await hasVulkanDriver(machine))) {
+    const unanswered =
+      machine.platform === "linux" && devices.every(({ seenBy }) => seenBy.startsWith("/sys/"));
+    if (unanswered && !(await hasVulkanDriver(machine))) {
       return {
         usable: false,
         reason:

@@ -333,6 +333,13 @@ describe("webgpu", () => {
     });
   });
 
+  it("sees a software device that only the environment names to Vulkan's loader", async () => {
+    const tools = { "vulkaninfo --summary": captured("vulkan/software.txt") };
+    const webgpu = await look(backends.webgpu, { ...providers, tools });
+    expect(webgpu.devices).toMatchObject([{ kind: "cpu" }]);
+    expect(webgpu.reason).toContain("has the WebGPU provider");
+  });
+
   it("says that a GPU lacks its Vulkan driver", async () => {
     const webgpu = await look(backends.webgpu, {
       ...providers,
