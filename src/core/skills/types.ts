@@ -20,9 +20,14 @@ export interface Skill {
   /** Devices its route can use where the machine has them; `cpu` always among them. */
   hardware: DeviceName[];
   license?: string;
+  /** Defaults of the task's own options, in the task's words: {"threshold": 0.3}. */
+  options?: Record<string, SkillOption>;
   notes?: string;
   examples: string[];
 }
+
+/** What a task option can hold; lists are label sets and the like. */
+export type SkillOption = string | number | boolean | string[];
 
 export interface SkillModel {
   /** Hub id; the first model of a skill is its default. */
@@ -36,6 +41,12 @@ export interface SkillModel {
   packages?: PackageRef[];
   /** Prompts that the model needs, by role: {"query": "query: "}. */
   prompts?: Record<string, string>;
+  /** Its authors hand it out only to accounts that accepted the licence: HF_TOKEN is needed. */
+  gated?: boolean;
+  /** Where it differs from the skill's. */
+  license?: string;
+  /** Where they differ from the skill's. */
+  options?: Record<string, SkillOption>;
 }
 
 /** A search result of `discover`: the skill, and what this machine says to it. */
