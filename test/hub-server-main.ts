@@ -1,6 +1,11 @@
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { startHubServer } from "./hub-server.js";
+import type { ServedRepository } from "./hub-server.js";
+
+// Node strips types but does not look for the .ts behind a .js; the compiler wants the .js. A computed address suits both.
+const { startHubServer } = (await import(
+  new URL("./hub-server.ts", import.meta.url).href
+)) as typeof import("./hub-server.js");
 
 /*
  * A Hub on this machine for trying things by hand, with a current Node:
@@ -16,10 +21,10 @@ const { values, positionals } = parseArgs({
     token: { type: "string" },
   },
 });
-const repositories = positionals.map((pair) => {
+const repositories = positionals.map((pair): ServedRepository => {
   const [id, folder] = pair.split("=");
   if (!id || !folder || !existsSync(folder)) throw new Error(`"${pair}" is not org/name=folder`);
-  return { id, files: folder, gated: values.gated ? ("auto" as const) : false };
+  return { id, files: folder, gated: values.gated ? "auto" : false };
 });
 const tokens: Record<string, true> = values.token ? { [values.token]: true } : {};
 const server = await startHubServer({ port: Number(values.port), repositories, tokens });

@@ -57,7 +57,7 @@ export interface Fault {
   /** Send so many bytes of the body, then … */
   afterBytes?: number;
   /** … close the connection, or say nothing more. */
-  then?: "drop" | "stall";
+  ending?: "drop" | "stall";
   /** Change one byte of the body. */
   corrupt?: boolean;
   /** Pretend not to know Range. */
@@ -361,7 +361,7 @@ async function send(
   if (request.method === "HEAD") return void response.end();
   if (fault?.afterBytes !== undefined && fault.afterBytes < body.length) {
     response.write(body.subarray(0, fault.afterBytes), () => {
-      if (fault.then !== "stall") response.destroy();
+      if (fault.ending !== "stall") response.destroy();
     });
   } else if (fault?.bytesPerSecond) {
     const slice = Math.max(1, Math.round(fault.bytesPerSecond / 20));

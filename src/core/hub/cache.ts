@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import {
   copyFile,
   link,
@@ -25,6 +26,7 @@ import { isCommit, repositoryFolder } from "./model-id.js";
  *     blobs/<etag>.incomplete          a transfer that may be continued
  *     refs/<branch or tag>             the commit, 40 hex digits, no newline
  *     snapshots/<commit>/<path>        relative symbolic links into blobs/
+ *     trees/<commit>.json              what the Hub has at that commit (listing.ts)
  *   .locks/models--org--name/
  */
 export interface RepositoryCache {
@@ -59,9 +61,14 @@ export function repositoryCache(config: Config, id: string): RepositoryCache {
   };
 }
 
+/** Unique, since two calls may write the same file at once. */
+function asideOf(file: string): string {
+  return `${file}.${randomUUID().slice(0, 8)}.tmp`;
+}
+
 /** Write aside, then rename: readers see the old content or the new, never half of it. */
 export async function writeAtomically(file: string, content: string): Promise<void> {
-  const aside = `${file}.${process.pid}.tmp`;
+  const aside = asideOf(file);
   try {
     await mkdir(path.dirname(file), { recursive: true });
     await writeFile(aside, content);
@@ -74,10 +81,9 @@ export async function writeAtomically(file: string, content: string): Promise<vo
 
 /** A relative link, so that the cache can be moved; a hard link or a copy where links need rights (Windows). */
 async function linkBlob(blob: string, file: string): Promise<void> {
-  const aside = `${file}.${process.pid}.tmp`;
+  const aside = asideOf(file);
   try {
     await mkdir(path.dirname(file), { recursive: true });
-    await rm(aside, { force: true });
     await symlink(path.relative(path.dirname(file), blob), aside)
       .catch(() => link(blob, aside))
       .catch(() => copyFile(blob, aside));

@@ -4,7 +4,6 @@ import type { Config } from "../config.js";
 import { HfmsError } from "../errors.js";
 import type { RemovedModel, RepoFile, SourceName } from "../requests.js";
 import { diskUse, filesBelow } from "./cache.js";
-import { removeListings } from "./listing.js";
 import { isCommit, parseModelId, repositoryFolder } from "./model-id.js";
 import { readRecords } from "./package.js";
 
@@ -37,7 +36,11 @@ export async function listCached(config: Config): Promise<CachedRepository[]> {
   const found: CachedRepository[] = [];
   for (const folder of folders) {
     if (!folder.isDirectory() || !folder.name.startsWith("models--")) continue;
-    found.push(await readRepository(path.join(config.hubCache, folder.name)));
+    const directory = path.join(config.hubCache, folder.name);
+    const repository = await readRepository(directory);
+    // A listing without any file is left where somebody only looked at what the Hub has.
+    const used = repository.snapshots.length > 0 || (await diskUse(path.join(directory, "blobs"))).bytes > 0;
+    if (used) found.push(repository);
   }
   for (const record of await readRecords(config)) {
     const revision = path.basename(record.directory);
@@ -47,7 +50,7 @@ export async function listCached(config: Config): Promise<CachedRepository[]> {
   return found.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Takes all copies of a model from the disk: hub cache, listings, packages. */
+/** Takes all copies of a model from the disk: out of the Hub cache and the packages. */
 export async function removeCached(config: Config, model: string): Promise<RemovedModel> {
   const { id } = parseModelId(model);
   const copies = (await listCached(config)).filter((copy) => copy.id === id);
@@ -63,7 +66,6 @@ export async function removeCached(config: Config, model: string): Promise<Remov
     await rm(copy.directory, { recursive: true, force: true });
   }
   await rm(path.join(config.hubCache, ".locks", repositoryFolder(id)), { recursive: true, force: true });
-  await removeListings(config, id);
   return {
     model: id,
     bytes: copies.reduce((sum, copy) => sum + copy.size, 0),

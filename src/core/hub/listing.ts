@@ -1,16 +1,18 @@
-import { readFile, rm } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import type { Config } from "../config.js";
-import { HfmsError } from "../errors.js";
+import { fromFileSystem, HfmsError } from "../errors.js";
 import type { RepoFile } from "../requests.js";
-import { writeAtomically } from "./cache.js";
+import { repositoryCache, writeAtomically } from "./cache.js";
 import type { HubClient } from "./http.js";
-import { isSafeFilePath, printable, repositoryFolder } from "./model-id.js";
+import { isSafeFilePath, printable } from "./model-id.js";
 
 /** A file as the Hub lists it. */
 export interface ListedFile extends RepoFile {
-  /** sha256 of an LFS file (64 hex digits), git-blob sha1 of any other (40). */
+  /** sha256 of an LFS file (64 hex digits), git-blob sha1 of any other (40). Its blob has this name. */
   etag: string;
+  /** git-blob sha1: of the content, or of the pointer of an LFS file. */
+  oid: string;
 }
 
 /** No model comes near it; a listing without end must not fill the memory. */
@@ -30,7 +32,8 @@ export async function listRemote(client: HubClient, commit: string): Promise<Lis
   });
   for await (const entry of entries) {
     if (entry.type !== "file") continue;
-    const file = { path: entry.path, size: entry.size, etag: entry.lfs?.oid ?? entry.oid ?? "" };
+    const oid = entry.oid ?? "";
+    const file = { path: entry.path, size: entry.lfs?.size ?? entry.size, etag: entry.lfs?.oid ?? oid, oid };
     if (!isListedFile(file) || files.length === MAX_FILES) {
       throw new HfmsError(
         "hub_error",
@@ -39,7 +42,7 @@ export async function listRemote(client: HubClient, commit: string): Promise<Lis
     }
     files.push(file);
   }
-  return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  return files.sort(byPath);
 }
 
 function isListedFile(file: ListedFile): boolean {
@@ -48,13 +51,24 @@ function isListedFile(file: ListedFile): boolean {
     isSafeFilePath(file.path) &&
     Number.isSafeInteger(file.size) &&
     file.size >= 0 &&
-    /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(file.etag)
+    /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(file.etag) &&
+    /^[0-9a-f]{40}$/.test(file.oid)
   );
+}
+
+function byPath(a: ListedFile, b: ListedFile): number {
+  return a.path < b.path ? -1 : 1;
+}
+
+/** trees/<commit>.json as huggingface_hub ≥ 2 writes and reads it (_tree_cache.py). */
+interface TreeFile {
+  format_version: 1;
+  files: Record<string, { size: number; blob_id: string; lfs_sha256?: string; lfs_size?: number }>;
 }
 
 /**
  * A commit never changes, so its listing is kept: it tells a half pulled snapshot from a whole one without a network,
- * which the cache layout alone can't.
+ * which blobs, refs and snapshots alone can't.
  */
 export async function readListing(
   config: Config,
@@ -62,8 +76,15 @@ export async function readListing(
   commit: string,
 ): Promise<ListedFile[] | undefined> {
   try {
-    const files = JSON.parse(await readFile(listingFile(config, id, commit), "utf8")) as ListedFile[];
-    return Array.isArray(files) && files.every(isListedFile) ? files : undefined;
+    const tree = JSON.parse(await readFile(treeFile(config, id, commit), "utf8")) as TreeFile;
+    if (tree.format_version !== 1) return undefined;
+    const files = Object.entries(tree.files).map(([name, about]) => ({
+      path: name,
+      size: about.lfs_size ?? about.size,
+      etag: about.lfs_sha256 ?? about.blob_id,
+      oid: about.blob_id,
+    }));
+    return files.every(isListedFile) ? files.sort(byPath) : undefined;
   } catch {
     return undefined;
   }
@@ -75,13 +96,19 @@ export async function writeListing(
   commit: string,
   files: ListedFile[],
 ): Promise<void> {
-  await writeAtomically(listingFile(config, id, commit), JSON.stringify(files));
+  const entries = files.map(({ path: name, size, etag, oid }) => {
+    const lfs = etag === oid ? {} : { lfs_sha256: etag, lfs_size: size };
+    return [name, { size, blob_id: oid, ...lfs }] as const;
+  });
+  const tree: TreeFile = { format_version: 1, files: Object.fromEntries(entries) };
+  await writeAtomically(treeFile(config, id, commit), JSON.stringify(tree, undefined, 1));
+  // Python's scan of the cache calls a repository without this folder corrupt.
+  const snapshots = path.dirname(repositoryCache(config, id).snapshot(commit));
+  await mkdir(snapshots, { recursive: true }).catch((error) => {
+    throw fromFileSystem(error, snapshots);
+  });
 }
 
-export async function removeListings(config: Config, id: string): Promise<void> {
-  await rm(path.dirname(listingFile(config, id, "x")), { recursive: true, force: true });
-}
-
-function listingFile(config: Config, id: string, commit: string): string {
-  return path.join(config.hfmsCache, "listings", repositoryFolder(id), `${commit}.json`);
+function treeFile(config: Config, id: string, commit: string): string {
+  return path.join(repositoryCache(config, id).root, "trees", `${commit}.json`);
 }

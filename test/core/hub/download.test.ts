@@ -1,10 +1,15 @@
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, readlink, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { hub } from "../../../src/core/hub/hub.js";
 import type { ProgressEvent } from "../../../src/core/requests.js";
-import { bytes, configFor, pull, sandbox, tinyRepository } from "./sandbox.js";
+import type { HubServer } from "../../hub-server.js";
+import { bytes, pull, sandbox, tinyRepository } from "./sandbox.js";
 
 const weights = bytes(300_000);
 const sha256 = createHash("sha256").update(weights).digest("hex");
@@ -170,7 +175,7 @@ describe("a transfer that breaks", () => {
 
   it("notices a connection that says nothing more", async () => {
     const { server, config } = await sandbox({ repositories: [tinyRepository()] });
-    server.faults.push({ path: /[0-9a-f]{64}$/, afterBytes: 120_000, then: "stall", times: 1 });
+    server.faults.push({ path: /[0-9a-f]{64}$/, afterBytes: 120_000, ending: "stall", times: 1 });
     const { repository } = await pull(config, { id: "acme/tiny" }, oneFile);
     expect(await readFile(path.join(repository.directory, "model.safetensors"))).toEqual(weights);
   });
@@ -180,6 +185,63 @@ describe("a transfer that breaks", () => {
     server.faults.push({ path: /[0-9a-f]{64}$/, corrupt: true, times: 1 });
     const { repository } = await pull(config, { id: "acme/tiny" }, oneFile);
     expect(await readFile(path.join(repository.directory, "model.safetensors"))).toEqual(weights);
+  });
+});
+
+describe("two pulls at once", () => {
+  const transfers = (server: HubServer) => server.requests.filter((request) => request.origin === "store");
+
+  it("download once, both succeed, and the second shows the progress of the first", async () => {
+    const { server, config } = await sandbox({ repositories: [tinyRepository()] });
+    server.faults.push({ path: /[0-9a-f]{64}$/, bytesPerSecond: 500_000 });
+    const pulls = [1, 2].map(() => pull(config, { id: "acme/tiny" }, oneFile));
+    const [first, second] = await Promise.all(pulls);
+    expect(transfers(server).length).toBe(1);
+    const waited = [first, second].find((one) => one.notices.length > 0);
+    expect(waited?.notices).toEqual(["another process is downloading model.safetensors; waiting for it"]);
+    expect(waited?.progress.length).toBeGreaterThan(3);
+    for (const { progress } of [first, second]) expect(progress.at(-1)?.done).toBe(300_000);
+    expect(await readFile(path.join(first.repository.directory, "model.safetensors"))).toEqual(weights);
+  });
+
+  it("download once in two processes, too", async () => {
+    const { server, config } = await sandbox({ repositories: [tinyRepository()] });
+    server.faults.push({ path: /[0-9a-f]{64}$/, bytesPerSecond: 500_000 });
+    const script = `
+      import { hub } from ${JSON.stringify(new URL("../../../dist/core/hub/hub.js", import.meta.url).href)};
+      const source = hub(JSON.parse(process.argv[1]));
+      const repository = await source.resolve({ id: "acme/tiny" });
+      for await (const _ of source.fetch(repository, ["model.safetensors"]));
+      process.stdout.write("done");`;
+    const run = () =>
+      promisify(execFile)(process.execPath, ["--input-type=module", "-e", script, JSON.stringify(config)]);
+    const outputs = await Promise.all([run(), run()]);
+    expect(outputs.map(({ stdout }) => stdout)).toEqual(["done", "done"]);
+    expect(transfers(server).length).toBe(1);
+  });
+
+  it("do not wait for a process that died", async () => {
+    const { config } = await sandbox({ repositories: [tinyRepository()] });
+    const lock = path.join(config.hubCache, ".locks", "models--acme--tiny", `${sha256}.hfms-lock`);
+    await mkdir(lock, { recursive: true });
+    const longAgo = new Date(Date.now() - 60_000);
+    await utimes(lock, longAgo, longAgo);
+    const { notices } = await pull(config, { id: "acme/tiny" }, oneFile);
+    expect(notices).toEqual([]);
+    expect(existsSync(lock)).toBe(false);
+  });
+
+  it("take over when the other one fails half-way", async () => {
+    const { server, config } = await sandbox({ repositories: [tinyRepository()] });
+    server.faults.push({ path: /[0-9a-f]{64}$/, bytesPerSecond: 300_000, times: 1 });
+    const abort = new AbortController();
+    const first = pull(config, { id: "acme/tiny" }, oneFile, abort.signal).catch((error) => error.code);
+    setTimeout(() => abort.abort(), 500);
+    await delay(200);
+    const { repository } = await pull(config, { id: "acme/tiny" }, oneFile);
+    expect(await first).toBe("aborted");
+    expect(await readFile(path.join(repository.directory, "model.safetensors"))).toEqual(weights);
+    expect(transfers(server).at(-1)?.status).toBe(206);
   });
 });
 
@@ -233,18 +295,13 @@ describe("a pull that fails", () => {
   });
 
   it("says how much room there is when the disk is too small", async () => {
-    const { server, config } = await sandbox({ repositories: [tinyRepository()] });
-    const proxy = configFor(config.hfHome, server.url);
-    const source = (await import("../../../src/core/hub/hub.js")).hub(proxy);
+    const { config } = await sandbox({ repositories: [tinyRepository()] });
+    const source = hub(config);
     const repository = await source.resolve({ id: "acme/tiny" });
     // A listing as a Hub with an enormous file would give it.
-    const listing = path.join(
-      proxy.hfmsCache,
-      "listings",
-      "models--acme--tiny",
-      `${repository.revision}.json`,
-    );
-    await writeFile(listing, JSON.stringify([{ path: "big.gguf", size: 2 ** 52, etag: sha256 }]));
+    const tree = path.join(config.hubCache, "models--acme--tiny", "trees", `${repository.revision}.json`);
+    const big = { size: 2 ** 52, blob_id: sha256.slice(24), lfs_sha256: sha256, lfs_size: 2 ** 52 };
+    await writeFile(tree, JSON.stringify({ format_version: 1, files: { "big.gguf": big } }));
     await expect(source.fetch(repository, ["big.gguf"])[Symbol.asyncIterator]().next()).rejects.toMatchObject(
       {
         code: "disk_full",

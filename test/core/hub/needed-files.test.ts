@@ -1,0 +1,208 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { HfmsError } from "../../../src/core/errors.js";
+import { neededFiles, quantOf } from "../../../src/core/hub/needed-files.js";
+
+function needed(paths: string[], options: { quant?: string; index?: string } = {}) {
+  return neededFiles({ id: "acme/model", files: paths.map((path) => ({ path, size: 1 })), ...options });
+}
+
+function refusal(paths: string[], quant?: string): HfmsError {
+  try {
+    needed(paths, { quant });
+  } catch (error) {
+    if (error instanceof HfmsError) return error;
+  }
+  throw new Error("was not refused");
+}
+
+describe("the files that a text model needs", () => {
+  it("are configuration, tokenizer and one kind of weights", () => {
+    const plan = needed([
+      ".gitattributes",
+      "README.md",
+      "chat_template.jinja",
+      "config.json",
+      "flax_model.msgpack",
+      "generation_config.json",
+      "merges.txt",
+      "model.safetensors",
+      "onnx/model.onnx",
+      "pytorch_model.bin",
+      "special_tokens_map.json",
+      "tf_model.h5",
+      "tokenizer.json",
+      "tokenizer_config.json",
+      "vocab.json",
+    ]);
+    expect(plan).toEqual({
+      format: "safetensors",
+      weights: ["model.safetensors"],
+      files: [
+        "config.json",
+        "generation_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "chat_template.jinja",
+        "model.safetensors",
+      ],
+    });
+  });
+
+  it("include the vocabulary where there is no tokenizer.json", () => {
+    expect(needed(["config.json", "merges.txt", "vocab.json", "model.safetensors"]).files).toEqual([
+      "config.json",
+      "vocab.json",
+      "merges.txt",
+      "model.safetensors",
+    ]);
+  });
+
+  it("include the modules of sentence-transformers", () => {
+    const paths = ["1_Pooling/config.json", "2_Dense/config.json", "2_Dense/model.safetensors"];
+    const plan = needed([
+      ...paths,
+      "2_Dense/pytorch_model.bin",
+      "config.json",
+      "modules.json",
+      "model.safetensors",
+    ]);
+    expect(plan.files).toEqual(["config.json", "modules.json", ...paths, "model.safetensors"]);
+    expect(plan.weights).toEqual(["model.safetensors"]);
+  });
+
+  it("are, of a sharded model, the shards that the index names", () => {
+    const shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+    const paths = ["config.json", "model.safetensors.index.json", ...shards, "extra-00001.safetensors"];
+    expect(needed(paths)).toMatchObject({ weights: shards, index: "model.safetensors.index.json" });
+    const index = JSON.stringify({
+      weight_map: { a: "extra-00001.safetensors", b: shards[0], c: shards[0] },
+    });
+    expect(needed(paths, { index }).weights).toEqual(["extra-00001.safetensors", shards[0]]);
+  });
+
+  it("can't be told from an index that is damaged or names what is not there", () => {
+    const paths = ["config.json", "model.safetensors.index.json", "model-00001-of-00001.safetensors"];
+    for (const index of ["", "[]", "{}", '{"weight_map":{}}', '{"weight_map":{"a":"../../etc/passwd"}}']) {
+      expect(() => needed(paths, { index })).toThrow(expect.objectContaining({ code: "corrupt_file" }));
+    }
+  });
+
+  it("are one GGUF, Q8_0 before F16 before the smaller ones", () => {
+    const all = ["m.F16.gguf", "m.F32.gguf", "m.Q4_0.gguf", "m.Q4_1.gguf", "m.Q4_K_M.gguf", "m.Q8_0.gguf"];
+    const order: string[] = [];
+    for (let left = all; left.length > 1; left = left.filter((file) => file !== order.at(-1))) {
+      order.push(needed(left).weights[0]);
+    }
+    expect(order).toEqual(["m.Q8_0.gguf", "m.F16.gguf", "m.F32.gguf", "m.Q4_1.gguf", "m.Q4_0.gguf"]);
+  });
+
+  it("are the GGUF that was asked for, also beside safetensors", () => {
+    const paths = ["config.json", "model.safetensors", "m-q4_0.gguf", "m-q8_0.gguf", "mmproj-Q4_0.gguf"];
+    expect(needed(paths, { quant: "Q4_0" }).weights).toEqual(["m-q4_0.gguf"]);
+    expect(needed(paths).weights).toEqual(["model.safetensors"]);
+  });
+
+  it("are the only GGUF when its name does not say its format", () => {
+    expect(needed(["ggml-model.gguf"]).weights).toEqual(["ggml-model.gguf"]);
+  });
+});
+
+describe("what can't be run is refused before it is downloaded", () => {
+  it.each([
+    [
+      "pickle files",
+      ["config.json", "pytorch_model.bin"],
+      "has its weights in pickle files only (pytorch_model.bin)",
+    ],
+    ["an adapter", ["adapter_config.json", "adapter_model.safetensors"], "is an adapter, not a whole model"],
+    [
+      "an ONNX export",
+      ["config.json", "onnx/model.onnx"],
+      "no safetensors or GGUF weights (it has onnx/model.onnx)",
+    ],
+    ["nothing at all", ["README.md"], "acme/model has no safetensors or GGUF weights"],
+    ["weights without config.json", ["model.safetensors"], "no config.json"],
+    [
+      "GGUF in formats we don't read",
+      ["m.Q4_K_M.gguf", "m.IQ2_XS.gguf"],
+      "formats hfms does not read: Q4_K_M, IQ2_XS",
+    ],
+    [
+      "a GGUF in parts",
+      ["m-Q8_0-00001-of-00002.gguf", "m-Q8_0-00002-of-00002.gguf"],
+      "formats hfms does not read",
+    ],
+    [
+      "a dense layer in a pickle file",
+      [
+        "config.json",
+        "model.safetensors",
+        "modules.json",
+        "2_Dense/config.json",
+        "2_Dense/pytorch_model.bin",
+      ],
+      "has a layer in a pickle file (2_Dense/pytorch_model.bin) only",
+    ],
+  ])("%s", (_, paths, message) => {
+    expect(refusal(paths)).toMatchObject({
+      code: "unsupported_model",
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it("with what there is instead, when a GGUF was asked for", () => {
+    expect(refusal(["m.Q4_K_M.gguf", "m.Q8_0.gguf"], "Q5_0")).toMatchObject({
+      message: "acme/model:Q5_0 asks for a GGUF that it has not",
+      hint: expect.stringContaining("it has Q4_K_M, Q8_0;"),
+    });
+    expect(refusal(["m.Q4_K_M.gguf"], "q4_k_m").message).toContain(
+      "in a number format that hfms does not read",
+    );
+    expect(refusal(["model.safetensors"], "Q8_0").hint).toContain("it has no GGUF");
+  });
+
+  it("and nothing else than the error table's words comes out, whatever a repository lists", () => {
+    const part = fc.constantFrom(
+      "model",
+      "config",
+      ".safetensors",
+      ".json",
+      ".index",
+      ".gguf",
+      "Q8_0",
+      "-",
+      "/",
+      "a",
+    );
+    const name = fc.array(part, { maxLength: 6 }).map((parts) => parts.join(""));
+    fc.assert(
+      fc.property(fc.array(name), fc.option(fc.string(), { nil: undefined }), (paths, index) => {
+        try {
+          const plan = needed(paths, { index });
+          expect(plan.files.every((file) => paths.includes(file))).toBe(true);
+          expect(plan.weights.length).toBeGreaterThan(0);
+        } catch (error) {
+          expect(error).toBeInstanceOf(HfmsError);
+        }
+      }),
+    );
+  });
+});
+
+describe("the number format in the name of a GGUF", () => {
+  it.each([
+    ["SmolLM2-135M-Instruct.Q4_1.gguf", "Q4_1"],
+    ["smollm2-135m-instruct-q8_0.gguf", "q8_0"],
+    ["Llama-3.2-1B-Instruct-Q4_K_M.gguf", "Q4_K_M"],
+    ["model-f16.gguf", "f16"],
+    ["model.BF16.gguf", "BF16"],
+    ["Qwen3-IQ4_XS.gguf", "IQ4_XS"],
+    ["F32/model-F32.gguf", "F32"],
+    ["Q8_0.gguf", "Q8_0"],
+    ["gpt-oss-MXFP4.gguf", "MXFP4"],
+    ["ggml-model.gguf", undefined],
+    ["phi-Q4.safetensors", undefined],
+  ])("%s", (file, quant) => expect(quantOf(file)).toBe(quant));
+});
