@@ -6,7 +6,8 @@ const REDRAW_MS = 80;
 /** Where nobody watches a bar move, a line now and then says that work goes on. */
 const FIRST_LINE_MS = 3000;
 const NEXT_LINE_MS = 15_000;
-const BAR_WIDTH = 24;
+const WIDEST_BAR = 24;
+const NARROWEST_BAR = 6;
 
 const verbs = {
   resolve: "looking up",
@@ -88,29 +89,22 @@ export class ProgressDisplay {
   }
 
   #draw(event: ProgressEvent): void {
+    // The last column stays free: a full line would wrap, and could not be taken away.
     const width = (terminalWidth(this.#stream) ?? 80) - 1;
-    const facts = this.#facts(event).join("  ");
-    const title = `${verbs[event.phase]} ${event.what}`;
-    const bar = event.total ? drawBar(event.done / event.total, BAR_WIDTH) : "";
-    // What doesn't fit goes in this order: the bar, then the end of the name, then the end of the numbers.
-    const parts = [title, bar, facts].filter(Boolean);
-    const length = (texts: string[]) => texts.join("  ").length;
-    if (length(parts) > width && bar) parts.splice(1, 1);
-    if (length(parts) > width) parts[0] = shorten(title, width - length(["", ...parts.slice(1)]));
-    const text = parts
-      .filter(Boolean)
-      .map((part) => (part === bar ? styled("cyan", part, this.#stream) : part))
-      .join("  ");
-    this.#stream.write(`\r\u001b[2K${parts.join("  ").length > width ? facts.slice(0, width) : text}`);
+    const facts = this.#facts(event).join("  ").slice(0, width);
+    const title = shorten(`${verbs[event.phase]} ${event.what}`, width - (facts ? facts.length + 2 : 0));
+    const left = width - [title, facts, ""].filter((part, i) => part || i === 2).join("  ").length;
+    const bar = event.total && left >= NARROWEST_BAR ? drawBar(event.done / event.total, left) : "";
+    const parts = [title, bar && styled("cyan", bar, this.#stream), facts].filter(Boolean);
+    this.#stream.write(`\r\u001b[2K${parts.join("  ")}`);
     this.#drawn = true;
   }
 
   #facts({ done, total, unit }: ProgressEvent): string[] {
-    const amount = unit === "bytes" ? formatBytes : (count: number) => `${count}`;
-    if (!total) return done > 0 ? [amount(done)] : [];
+    if (!total) return done > 0 ? [unit === "bytes" ? formatBytes(done) : `${done} tensors`] : [];
     const facts = [
       `${Math.floor((100 * done) / total)}%`,
-      `${amount(done)} of ${amount(total)}${unit === "bytes" ? "" : " tensors"}`,
+      unit === "bytes" ? ofTotal(formatBytes(done), formatBytes(total)) : `${done}/${total} tensors`,
     ];
     const speed = this.#speed.perSecond();
     if (speed && done < total) {
@@ -140,9 +134,16 @@ class SpeedMeter {
   }
 }
 
-function drawBar(fraction: number, width: number): string {
+function drawBar(fraction: number, room: number): string {
+  const width = Math.min(room, WIDEST_BAR);
   const filled = Math.round(Math.min(1, Math.max(0, fraction)) * width);
   return "━".repeat(filled) + "╌".repeat(width - filled);
+}
+
+/** "61.2/98.1 MB", and "980 kB/1.2 MB" where the units differ. */
+function ofTotal(done: string, total: string): string {
+  const unit = total.slice(total.indexOf(" "));
+  return `${done.endsWith(unit) ? done.slice(0, -unit.length) : done}/${total}`;
 }
 
 function shorten(text: string, width: number): string {

@@ -55,11 +55,11 @@ async function drawTable(
   const none = "";
   const table = new Table({
     head: columns.map(({ title }) => styled(["dim"], title, stream)),
-    colWidths: widths.map((n, i) => n + (i < widths.length - 1 ? GAP : 0)),
+    colWidths: widths.map((n) => n + GAP),
     colAligns: columns.map(({ align }) => align ?? "left"),
     wordWrap: true,
     wrapOnWordBoundary: true,
-    style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 0 },
+    style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": GAP },
     chars: {
       ...{ top: none, "top-mid": none, "top-left": none, "top-right": none, middle: none },
       ...{ bottom: none, "bottom-mid": none, "bottom-left": none, "bottom-right": none },

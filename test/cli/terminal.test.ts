@@ -1,0 +1,131 @@
+import { PassThrough } from "node:stream";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { renderFacts, wrapWords } from "../../src/cli/facts.js";
+import { ProgressDisplay } from "../../src/cli/progress.js";
+import { renderTable } from "../../src/cli/table.js";
+import type { ProgressEvent } from "../../src/core/index.js";
+
+beforeEach(() => {
+  vi.stubEnv("FORCE_COLOR", undefined);
+  vi.stubEnv("NO_COLOR", "1");
+});
+
+/** A stream that counts as a terminal of this many columns, or as a pipe without them, and keeps what is written. */
+function screen(columns?: number): NodeJS.WriteStream & { text: () => string } {
+  const stream = new PassThrough({ encoding: "utf8" });
+  return Object.assign(stream, {
+    isTTY: columns !== undefined,
+    columns,
+    getColorDepth: () => 1,
+    text: () => (stream.read() as string | null) ?? "",
+  }) as never;
+}
+
+const columns = [
+  { title: "NAME" },
+  { title: "WHAT", wrap: true },
+  { title: "SIZE", align: "right" as const },
+];
+const rows = [
+  ["smollm2", "a small model that talks about this and that", "98.1 MB"],
+  ["minilm", "", "9 MB"],
+];
+
+describe("a table", () => {
+  it("is one line a row when it goes into a pipe", async () => {
+    expect(await renderTable(columns, rows, screen())).toBe(
+      [
+        "NAME     WHAT                                             SIZE",
+        "smollm2  a small model that talks about this and that  98.1 MB",
+        "minilm                                                    9 MB",
+      ].join("\n"),
+    );
+  });
+
+  it("wraps where it may when the terminal is narrow", async () => {
+    const text = await renderTable(columns, rows, screen(40));
+    expect(text.split("\n").every((line) => line.length <= 40)).toBe(true);
+    expect(text).toBe(
+      [
+        "NAME     WHAT                       SIZE",
+        "smollm2  a small model that      98.1 MB",
+        "         talks about this and",
+        "         that",
+        "minilm                              9 MB",
+      ].join("\n"),
+    );
+  });
+
+  it("becomes blocks of lines when not even that fits", async () => {
+    expect(await renderTable(columns, rows, screen(20))).toContain("NAME: minilm\nSIZE: 9 MB");
+  });
+});
+
+describe("facts", () => {
+  it("stand in two columns, without what is not known", () => {
+    const facts: [string, string | undefined][] = [
+      ["model", "gpt2"],
+      ["license", undefined],
+      ["type", "gpt2"],
+    ];
+    expect(renderFacts(facts, screen())).toBe("model  gpt2\ntype   gpt2");
+  });
+
+  it("break long values at blanks", () => {
+    expect(wrapWords("one two three four", 9)).toEqual(["one two", "three", "four"]);
+  });
+});
+
+describe("progress", () => {
+  const event: ProgressEvent = {
+    type: "progress",
+    phase: "download",
+    what: "model.safetensors",
+    done: 61_200_000,
+    total: 98_100_000,
+    unit: "bytes",
+  };
+
+  it("is one line on a terminal that is taken away again", () => {
+    const stream = screen(80);
+    const display = new ProgressDisplay({ stream, quiet: false });
+    display.progress(event);
+    display.clear();
+    expect(stream.text()).toBe(
+      "\r\u001b[2Kdownloading model.safetensors  ━━━━━━━━━━━━━━━╌╌╌╌╌╌╌╌╌  62%  61.2/98.1 MB\r\u001b[2K",
+    );
+  });
+
+  it.each([70, 40, 25, 12])("never fills a terminal of %d columns, so that it can be taken away", (width) => {
+    const stream = screen(width);
+    new ProgressDisplay({ stream, quiet: false }).progress(event);
+    expect(stream.text().replace("\r\u001b[2K", "").length).toBeLessThan(width);
+  });
+
+  it("says nothing into a pipe when it is over soon, and nothing at all when it shall be quiet", () => {
+    for (const [columns, quiet] of [
+      [undefined, false],
+      [80, true],
+    ] as const) {
+      const stream = screen(columns);
+      const display = new ProgressDisplay({ stream, quiet });
+      display.progress(event);
+      if (quiet) display.notice("something");
+      expect(stream.text()).toBe("");
+    }
+  });
+
+  it("passes results on and shows notices", async () => {
+    const stream = screen();
+    const display = new ProgressDisplay({ stream, quiet: false });
+    async function* events() {
+      yield { type: "notice", message: "the CPU is used" } as const;
+      yield event;
+      yield { type: "done", count: 1 } as const;
+    }
+    const passed = [];
+    for await (const one of display.follow(events())) passed.push(one);
+    expect(passed).toEqual([{ type: "done", count: 1 }]);
+    expect(stream.text()).toBe("note: the CPU is used\n");
+  });
+});
