@@ -14,6 +14,7 @@ from recipes.encoders import BERT, make_encoder
 from recipes.gguf_files import TYPES, make_gguf
 from recipes.gpt2 import GPT2
 from recipes.llama import LLAMA
+from recipes.real_weights import write_minilm, write_smollm2
 
 HERE = Path(__file__).parent
 
@@ -21,7 +22,10 @@ HERE = Path(__file__).parent
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="only these goldens")
+    parser.add_argument("--minilm", type=Path, help="folder of all-MiniLM-L6-v2, to make minilm.json again")
+    parser.add_argument("--smollm2", type=Path, help="SmolLM2-135M-Instruct.Q4_1.gguf, to make smollm2.json again")
     arguments = parser.parse_args()
+    # One thread and no nondeterministic kernels: the same machine gives the same bits.
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
 
@@ -29,9 +33,18 @@ def main() -> None:
     makers |= {name: partial(make_encoder, recipe=recipe) for name, recipe in BERT.items()}
     for kind in TYPES:
         makers[f"llama-gguf-{kind}"] = partial(make_gguf, kind=kind, base=HERE / "llama-gqa")
-    for name in arguments.names or makers:
+    only_real = not arguments.names and (arguments.minilm or arguments.smollm2)
+    for name in [] if only_real else arguments.names or makers:
         makers[name](HERE / name)
         print(name, flush=True)
+
+    english = HERE / "english.txt"
+    if arguments.minilm:
+        write_minilm(HERE / "minilm.json", arguments.minilm, english)
+        print("minilm.json", flush=True)
+    if arguments.smollm2:
+        write_smollm2(HERE / "smollm2.json", arguments.smollm2, english)
+        print("smollm2.json", flush=True)
 
 
 if __name__ == "__main__":

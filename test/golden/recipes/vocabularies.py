@@ -1,6 +1,7 @@
 """Tiny tokenizers of the kinds that llama, gpt2 and bert models are published with, trained on corpus.py."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -12,6 +13,8 @@ LLAMA3_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+
+WORDPIECE_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def smollm_vocabulary(size: int) -> Tokenizer:
@@ -73,12 +76,13 @@ def sentencepiece_vocabulary(size: int) -> Tokenizer:
 
 def wordpiece_vocabulary(size: int, lowercase: bool) -> Tokenizer:
     """WordPiece with [CLS] and [SEP], as BERT has it."""
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=100))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    pieces = wordpieces(size, normalizer, pre_tokenizers.BertPreTokenizer())
+    vocabulary = {piece: index for index, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
+    tokenizer.normalizer = normalizer
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=size, special_tokens=special, show_progress=False)
-    tokenizer.train_from_iterator(SENTENCES, trainer)
+    tokenizer.add_special_tokens(pieces[: len(WORDPIECE_SPECIAL)])
     cls, sep = (tokenizer.token_to_id(token) for token in ("[CLS]", "[SEP]"))
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS]:0 $A:0 [SEP]:0",
@@ -87,6 +91,20 @@ def wordpiece_vocabulary(size: int, lowercase: bool) -> Tokenizer:
     )
     tokenizer.decoder = decoders.WordPiece(prefix="##")
     return tokenizer
+
+
+def wordpieces(size: int, normalizer: normalizers.Normalizer, split: pre_tokenizers.PreTokenizer) -> list[str]:
+    """Characters, then the pieces that save most. The library's own trainer gives another order at every run."""
+    words = [word for text in SENTENCES for word, _ in split.pre_tokenize_str(normalizer.normalize_str(text))]
+    letters = sorted(set("".join(words)))
+    alphabet = letters + [f"##{letter}" for letter in letters]
+    saved = Counter()
+    for word in words:
+        for start in range(len(word)):
+            for end in range(start + 2, len(word) + 1):
+                saved[("##" if start else "") + word[start:end]] += end - start - 1
+    best = sorted(saved, key=lambda piece: (-saved[piece], piece))
+    return [*WORDPIECE_SPECIAL, *alphabet, *best][:size]
 
 
 def byte_level(size: int, split: pre_tokenizers.PreTokenizer, special: list[str]) -> Tokenizer:
