@@ -29,13 +29,13 @@ const MAX_FAILURES = 5;
  * process, left behind; what is there already is hashed again, so a damaged part is found at the end.
  */
 export async function download(options: DownloadOptions): Promise<void> {
-  const { file, target, signal } = options;
+  const { file, target } = options;
   const partial = `${target}.incomplete`;
   await mkdir(path.dirname(target), { recursive: true }).catch(disk(target));
   const handle = await open(partial, constants.O_RDWR | constants.O_CREAT, 0o644).catch(disk(partial));
   try {
     const state: State = { handle, partial, hash: newHash(file), offset: 0, validator: undefined };
-    await readPartial(state, file, signal);
+    await readPartial(state, options);
     await receiveAll(state, options);
     await handle.datasync().catch(disk(partial));
   } finally {
@@ -65,7 +65,7 @@ function newHash({ etag, size }: ListedFile): Hash {
   return etag.length === 64 ? createHash("sha256") : createHash("sha1").update(`blob ${size}\0`);
 }
 
-async function readPartial(state: State, file: ListedFile, signal?: AbortSignal): Promise<void> {
+async function readPartial(state: State, { file, signal, report }: DownloadOptions): Promise<void> {
   const { size } = await state.handle.stat();
   if (size > file.size) return restart(state, file);
   const chunk = Buffer.allocUnsafe(1 << 20);
@@ -75,6 +75,7 @@ async function readPartial(state: State, file: ListedFile, signal?: AbortSignal)
     if (bytesRead === 0) break;
     state.hash.update(chunk.subarray(0, bytesRead));
     state.offset += bytesRead;
+    report(state.offset);
   }
 }
 

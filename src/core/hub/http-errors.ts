@@ -17,6 +17,14 @@ export function retryAfterMs(headers: Record<string, string>): number | undefine
   return Number.isFinite(milliseconds) ? Math.min(Math.max(milliseconds, 0), MAX_RETRY_AFTER_MS) : undefined;
 }
 
+/** Anything but JSON of the expected shape: a login page of the network, or a server that is no Hub. */
+export function notAHub(endpoint: string, cause: unknown): HfmsError {
+  return new HfmsError("hub_error", `${endpoint} does not answer like a Hub`, {
+    hint: "check HF_ENDPOINT; on a network with a login page, sign in there first",
+    cause,
+  });
+}
+
 interface Refusal {
   status: number;
   headers: Record<string, string>;
@@ -139,4 +147,12 @@ function errorCode(error: unknown): string {
 
 function proxyHost(proxy: string): string {
   return URL.parse(proxy.includes("://") ? proxy : `http://${proxy}`)?.host ?? "of the environment";
+}
+
+/** HF_HUB_OFFLINE is set and these files are not here. */
+export function offlineWithout(id: string, files: string[]): HfmsError {
+  const names = files.slice(0, 5).join(", ") + (files.length > 5 ? ` and ${files.length - 5} more` : "");
+  return new HfmsError("offline", `the cache lacks ${names} of ${id} and HF_HUB_OFFLINE allows no request`, {
+    hint: "unset HF_HUB_OFFLINE, or `hfms pull` it while online",
+  });
 }

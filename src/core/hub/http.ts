@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Dispatcher } from "undici";
 import type { Config } from "../config.js";
 import { HfmsError, throwIfAborted } from "../errors.js";
-import { isTransientStatus, networkError, retryAfterMs, statusError } from "./http-errors.js";
+import { isTransientStatus, networkError, notAHub, retryAfterMs, statusError } from "./http-errors.js";
 
 /** What a request is about, for the words of an error. */
 export interface HubSubject {
@@ -38,7 +38,7 @@ export interface HubClient extends AsyncDisposable {
   open(url: string, options?: OpenOptions): Promise<HubResponse>;
   /** The same for @huggingface/hub: small answers, retried, every failure in the error table's words. */
   fetch: typeof fetch;
-  /** Throws the error that a status means for this subject. */
+  /** The error that a status means for this subject. */
   fail(response: Pick<HubResponse, "status" | "headers" | "url">, file?: string): HfmsError;
   failNetwork(error: unknown, url: string | URL): HfmsError;
 }
@@ -47,6 +47,8 @@ const MAX_REDIRECTS = 8;
 /** The file tree of the largest repositories is some megabytes a page. */
 const MAX_ANSWER_BYTES = 64_000_000;
 const MAX_ATTEMPTS = 4;
+/** Whoever waits for an answer sees nothing happen; a download may wait longer. */
+const MAX_PATIENCE_MS = 8000;
 
 export async function openHubClient(
   config: Config,
@@ -64,7 +66,8 @@ export async function openHubClient(
     let agent = agents.get(url.protocol);
     if (!agent) {
       const proxy = proxyAddress(url.protocol === "https:" ? config.proxy.https : config.proxy.http);
-      const limits = { connectTimeout: config.connectTimeoutMs, connections: 16 };
+      // HTTP/2 would put all files of a pull through one connection.
+      const limits = { connectTimeout: config.connectTimeoutMs, connections: 16, allowH2: false };
       agent = proxy
         ? new undici.EnvHttpProxyAgent({
             ...limits,
@@ -119,10 +122,13 @@ export async function openHubClient(
         let wait: number;
         try {
           const response = await open(url, { headers: plainHeaders(init?.headers) });
-          if (response.status < 300) return await toResponse(response);
+          if (response.status < 300) return await toResponse(response, endpoint);
           response.body.destroy();
           if (!isTransientStatus(response.status) || attempt === MAX_ATTEMPTS) throw client.fail(response);
-          wait = retryAfterMs(response.headers) ?? backoff(attempt, options.retryDelayMs);
+          wait = Math.min(
+            retryAfterMs(response.headers) ?? backoff(attempt, options.retryDelayMs),
+            MAX_PATIENCE_MS,
+          );
         } catch (error) {
           throwIfAborted(options.signal);
           if (error instanceof HfmsError) throw error;
@@ -200,7 +206,7 @@ function plainHeaders(headers: RequestInit["headers"]): Record<string, string> {
   return Object.fromEntries(new Headers(headers).entries());
 }
 
-async function toResponse(answer: HubResponse): Promise<Response> {
+async function toResponse(answer: HubResponse, endpoint: string): Promise<Response> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of answer.body as AsyncIterable<Buffer>) {
@@ -213,6 +219,11 @@ async function toResponse(answer: HubResponse): Promise<Response> {
       );
     }
     chunks.push(chunk);
+  }
+  try {
+    JSON.parse(Buffer.concat(chunks).toString());
+  } catch (error) {
+    throw notAHub(endpoint, error);
   }
   const { "content-encoding": _, "content-length": __, ...headers } = answer.headers;
   return new Response(Buffer.concat(chunks), { status: answer.status, headers });

@@ -4,6 +4,7 @@ import { HfmsError } from "../errors.js";
 import { filesBelow, hasFile, repositoryCache } from "./cache.js";
 import { download } from "./download.js";
 import { type HubClient, openHubClient } from "./http.js";
+import { notAHub, offlineWithout } from "./http-errors.js";
 import { type ListedFile, listRemote, readListing, writeListing } from "./listing.js";
 import { withLock } from "./lock.js";
 import { checkRevision, isCommit, parseModelId, printable } from "./model-id.js";
@@ -101,13 +102,6 @@ async function resolveOffline(config: Config, ref: ModelRef): Promise<Repository
   );
 }
 
-export function offlineWithout(id: string, files: string[]): HfmsError {
-  const names = files.slice(0, 5).join(", ") + (files.length > 5 ? ` and ${files.length - 5} more` : "");
-  return new HfmsError("offline", `the cache lacks ${names} of ${id} and HF_HUB_OFFLINE allows no request`, {
-    hint: "unset HF_HUB_OFFLINE, or `hfms pull` it while online",
-  });
-}
-
 function subjectOf(ref: ModelRef): { id: string; revision: string; quant?: string } {
   const parsed = parseModelId(ref.id);
   const revision = checkRevision(ref.revision ?? parsed.revision ?? "main");
@@ -126,6 +120,8 @@ async function readCommit(config: Config, client: HubClient): Promise<{ commit: 
     hubUrl: client.endpoint,
     fetch: client.fetch,
     additionalFields: ["sha"],
+  }).catch((error) => {
+    throw error instanceof HfmsError ? error : notAHub(client.endpoint, error);
   });
   if (typeof info.sha !== "string" || !isCommit(info.sha)) {
     throw new HfmsError(

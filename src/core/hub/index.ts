@@ -3,7 +3,8 @@ import path from "node:path";
 import type { Config } from "../config.js";
 import { HfmsError } from "../errors.js";
 import type { NoticeEvent, ProgressEvent, RepoFile, SourceName } from "../requests.js";
-import { hub, offlineWithout, resolveCached } from "./hub.js";
+import { offlineWithout } from "./http-errors.js";
+import { hub, resolveCached } from "./hub.js";
 import { isLocalPath, local } from "./local.js";
 import { parseModelId } from "./model-id.js";
 import { type NeededFiles, neededFiles, quantOf } from "./needed-files.js";
@@ -106,7 +107,10 @@ export async function* fetchModel(
   }
   let needed = await planFiles(current);
   if (needed.index && !isHere(current, needed.index)) {
-    yield* source.fetch(current, [needed.index], signal);
+    // Its few kilobytes are counted again with the shards; a bar that fills twice would only puzzle.
+    for await (const event of source.fetch(current, [needed.index], signal)) {
+      if (event.type === "notice") yield event;
+    }
     current = markHere(current, [needed.index]);
     needed = await planFiles(current);
   }

@@ -5,6 +5,7 @@ import { fromFileSystem, HfmsError } from "../errors.js";
 import type { RepoFile } from "../requests.js";
 import { repositoryCache, writeAtomically } from "./cache.js";
 import type { HubClient } from "./http.js";
+import { notAHub } from "./http-errors.js";
 import { isSafeFilePath, printable } from "./model-id.js";
 
 /** A file as the Hub lists it. */
@@ -20,6 +21,14 @@ const MAX_FILES = 100_000;
 
 /** All files of a commit. The answer comes from a server, so names, sizes and hashes are checked. */
 export async function listRemote(client: HubClient, commit: string): Promise<ListedFile[]> {
+  try {
+    return await readTree(client, commit);
+  } catch (error) {
+    throw error instanceof HfmsError ? error : notAHub(client.endpoint, error);
+  }
+}
+
+async function readTree(client: HubClient, commit: string): Promise<ListedFile[]> {
   const { listFiles } = await import("@huggingface/hub");
   const { id } = client.subject;
   const files: ListedFile[] = [];

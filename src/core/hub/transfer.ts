@@ -64,7 +64,7 @@ export async function* transfer(options: TransferOptions): AsyncGenerator<Progre
       const done = Math.max(shown, before + sum(bytes));
       if (done > shown) yield { type: "progress", phase: "download", what, done, total, unit: "bytes" };
       shown = done;
-      await Promise.race([workers, tick()]);
+      await tick(workers);
     }
     yield* notices.splice(0);
     if (failure) {
@@ -84,6 +84,12 @@ function sum(values: number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-function tick(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, TICK_MS));
+/** Waits a moment, or less when the work ends; the timer must not keep the process alive after that. */
+async function tick(work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const moment = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, TICK_MS);
+  });
+  await Promise.race([work, moment]);
+  clearTimeout(timer);
 }

@@ -147,6 +147,19 @@ describe("a Hub that does not answer", () => {
     },
   );
 
+  it.each([
+    ["a login page", "<html>please sign in</html>"],
+    ["JSON of another kind", '{"status":"ok"}'],
+    ["JSON of no kind", "null"],
+    ["a commit and no list", JSON.stringify({ sha: "1".repeat(40) })],
+    ["a list without hashes", JSON.stringify([{ type: "file", path: "a", size: 1 }])],
+    ["nothing", ""],
+  ])("but sends %s is no Hub", async (_, body) => {
+    const server = http.createServer((_request, response) => response.writeHead(200).end(body));
+    const config = configFor(await temporaryFolder(), await listen(server));
+    await expect(hub(config).resolve({ id: "acme/tiny" })).rejects.toMatchObject({ code: "hub_error" });
+  });
+
   it("redirects in a circle", async () => {
     const server = http.createServer((_, response) => response.writeHead(302, { location: "/again" }).end());
     const config = configFor(await temporaryFolder(), await listen(server));
