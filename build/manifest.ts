@@ -1,14 +1,16 @@
 /**
- * Writes oclif.manifest.json from the built commands: with it `hfms --help` loads no command at all. Run it with
- * `npm run manifest` after a change to a command's flags or texts; a test holds the file to the sources.
+ * Writes oclif.manifest.json and docs/commands.md from the built commands: with the manifest, `hfms --help` loads no
+ * command at all. Run it with `npm run manifest` after a change to a command's flags or texts; a test holds both files
+ * to the sources.
  */
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { Plugin } from "@oclif/core/config";
+import { commandReference, type Manifest } from "./command-reference.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-export async function buildManifest(): Promise<string> {
+export async function buildManifest(): Promise<Manifest> {
   const plugin = new Plugin({
     root,
     type: "core",
@@ -18,8 +20,12 @@ export async function buildManifest(): Promise<string> {
     name: "hfms",
   } as ConstructorParameters<typeof Plugin>[0]);
   await plugin.load();
-  return `${JSON.stringify(plugin.manifest, null, 2)}\n`;
+  // What oclif can't write down (functions, undefined) must not make a difference either.
+  return JSON.parse(JSON.stringify(plugin.manifest));
 }
 
-if (import.meta.main)
-  await writeFile(new URL("../oclif.manifest.json", import.meta.url), await buildManifest());
+if (import.meta.main) {
+  const manifest = await buildManifest();
+  await writeFile(`${root}/oclif.manifest.json`, `${JSON.stringify(manifest, null, 2)}\n`);
+  await writeFile(`${root}/docs/commands.md`, commandReference(manifest));
+}

@@ -2,7 +2,7 @@ import { input } from "@inquirer/prompts";
 import { styled } from "./style.js";
 
 /**
- * Asks for one line at the terminal. Undefined is the end: Ctrl-C, or Ctrl-D on an empty line. `more` marks a line that
+ * Asks for one line at the terminal. Undefined is the end: Ctrl-C or Ctrl-D on an empty line. `more` marks a line that
  * goes on with a block of text.
  */
 export async function askLine(
@@ -38,6 +38,8 @@ export async function askLine(
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     const { name } = error as Error;
+    // Ctrl-C on a line with text only throws the text away.
+    if (name === "ExitPromptError" && line !== "") return "";
     if (name === "ExitPromptError" || name === "AbortPromptError") return undefined;
     throw error;
   } finally {

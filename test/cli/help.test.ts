@@ -1,11 +1,12 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { commandReference, type Manifest } from "../../build/command-reference.js";
 import { buildManifest } from "../../build/manifest.js";
 import { hfms, root, temporaryHome } from "./hfms.js";
 
 const home = temporaryHome();
-let manifest: { commands: Record<string, { flags: Record<string, { summary?: string }> }> };
+let manifest: Manifest;
 
 beforeAll(async () => {
   manifest = JSON.parse(await readFile(path.join(root, "oclif.manifest.json"), "utf8"));
@@ -74,8 +75,15 @@ it("tells its version", async () => {
   }
 });
 
-it("keeps oclif.manifest.json as the commands are (`npm run manifest` renews it)", async () => {
-  expect(JSON.parse(await buildManifest())).toEqual(manifest);
+describe("what is made from the commands (`npm run manifest` renews it)", () => {
+  it("is oclif.manifest.json", async () => {
+    expect(await buildManifest()).toEqual(manifest);
+  });
+
+  it("is docs/commands.md", async () => {
+    const text = await readFile(path.join(root, "docs/commands.md"), "utf8");
+    expect(text).toBe(commandReference(manifest));
+  });
 });
 
 it("says what is wrong on a Node that is too old", async () => {
