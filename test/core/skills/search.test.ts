@@ -68,7 +68,8 @@ describe("discover", () => {
 
   it("filters by architecture, whatever its case", async () => {
     const found = await searchSkills(registry, { architecture: "GPT-2" }, anywhere);
-    expect(found.map(({ skill }) => skill.name)).toEqual(["hf_distilgpt2", "hf_gpt2"]);
+    expect(found.map(({ skill }) => skill.name)).toContain("hf_gpt2");
+    expect(new Set(found.map(({ skill }) => skill.modelType))).toEqual(new Set(["gpt2"]));
     await expect(names({ architecture: "gpt3" })).rejects.toMatchObject({
       code: "invalid_request",
       hint: expect.stringContaining("llama"),
@@ -83,12 +84,11 @@ describe("discover", () => {
   it("filters by model: alias, Hub id, or a part of one", async () => {
     expect(await names({ model: "gpt2" })).toEqual(["hf_gpt2"]);
     expect(await names({ model: "baai/bge-large-en-v1.5" })).toEqual(["hf_bge"]);
-    expect(await names({ model: "meta-llama/" })).toEqual([
-      "hf_llama2",
-      "hf_llama3",
-      "hf_llama3_1",
-      "hf_llama3_2",
-    ]);
+    const found = await searchSkills(registry, { model: "meta-llama/" }, anywhere);
+    expect(found.length).toBeGreaterThan(1);
+    for (const { skill } of found) {
+      expect(skill.models.map((model) => model.id).join()).toContain("meta-llama/");
+    }
   });
 
   it("combines filters and text", async () => {
