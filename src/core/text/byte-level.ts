@@ -7,6 +7,14 @@ export const byteToChar: readonly string[] = alphabet();
 /** Byte of each character of the alphabet, -1 for others; index is the character code, below 324. */
 export const charToByte: Int16Array = reversed();
 
+/** tokenizer.json's decoder for such a vocabulary. */
+export const byteLevelDecoder = {
+  type: "ByteLevel",
+  add_prefix_space: false,
+  trim_offsets: true,
+  use_regex: true,
+};
+
 /** Bytes of a token string of a byte-level vocabulary; undefined when it has characters outside the alphabet. */
 export function bytesOfToken(token: string): Uint8Array | undefined {
   const bytes = new Uint8Array(token.length);

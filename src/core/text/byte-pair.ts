@@ -23,12 +23,17 @@ export class BytePairModel implements TokenModel {
   readonly #unknown: number | undefined;
   readonly #cache = new WordCache();
 
-  constructor(config: ModelConfig, vocabulary: ReadonlyMap<string, number>, byteLevel: boolean) {
+  constructor(
+    config: ModelConfig,
+    vocabulary: ReadonlyMap<string, number>,
+    tokens: readonly string[],
+    byteLevel: boolean,
+  ) {
     this.#config = config;
     this.#vocabulary = vocabulary;
     this.#byteLevel = byteLevel;
     this.#byteIds = byteLevel ? byteLevelIds(vocabulary) : fallbackIds(vocabulary);
-    this.#merges = readMerges(config, vocabulary);
+    this.#merges = readMerges(config, vocabulary, tokens);
     this.#unknown = config.unk_token == null ? undefined : vocabulary.get(config.unk_token);
   }
 
@@ -227,24 +232,28 @@ class NumberHeap {
   }
 }
 
-function readMerges(config: ModelConfig, vocabulary: ReadonlyMap<string, number>): MergeTable {
+function readMerges(
+  config: ModelConfig,
+  vocabulary: ReadonlyMap<string, number>,
+  tokens: readonly string[],
+): MergeTable {
   const merges = config.merges ?? [];
   const prefix = config.continuing_subword_prefix?.length ?? 0;
   const table = new MergeTable(merges.length);
+  let merged: number | undefined = -1;
   for (let rank = 0; rank < merges.length; rank++) {
     const merge = merges[rank];
-    let left: string;
-    let right: string;
-    if (typeof merge === "string") {
-      const space = merge.indexOf(" ", 1);
-      left = merge.slice(0, space);
-      right = merge.slice(space + 1);
-    } else {
-      [left, right] = merge;
-    }
+    const space = typeof merge === "string" ? merge.indexOf(" ", 1) : 0;
+    const left = typeof merge === "string" ? merge.slice(0, space) : merge[0];
+    const right = typeof merge === "string" ? merge.slice(space + 1) : merge[1];
+    const end = prefix > 0 ? right.slice(prefix) : right;
+    // Trained vocabularies number their tokens in the order of the merges: look there before joining the strings.
+    const next: string | undefined = tokens[merged + 1];
+    const follows: boolean =
+      next?.length === left.length + end.length && next.startsWith(left) && next.endsWith(end);
+    merged = follows ? merged + 1 : vocabulary.get(left + end);
     const leftId = vocabulary.get(left);
     const rightId = vocabulary.get(right);
-    const merged = vocabulary.get(left + (prefix > 0 ? right.slice(prefix) : right));
     if (leftId === undefined || rightId === undefined || merged === undefined) {
       throw new HfmsError(
         "corrupt_file",

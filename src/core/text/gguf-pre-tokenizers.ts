@@ -35,8 +35,18 @@ interface Rule {
   addBos?: boolean;
 }
 
-const gpt2: TaggedConfig = { type: "ByteLevel", add_prefix_space: false, use_regex: true };
-const bytes: TaggedConfig = { type: "ByteLevel", add_prefix_space: false, use_regex: false };
+const gpt2: TaggedConfig = {
+  type: "ByteLevel",
+  add_prefix_space: false,
+  trim_offsets: true,
+  use_regex: true,
+};
+const bytes: TaggedConfig = {
+  type: "ByteLevel",
+  add_prefix_space: false,
+  trim_offsets: true,
+  use_regex: false,
+};
 const digits: TaggedConfig = { type: "Digits", individual_digits: true };
 
 function split(regex: string): TaggedConfig {

@@ -1,6 +1,8 @@
 import { HfmsError } from "../errors.js";
 import type { MetadataValue } from "../weights/types.js";
+import { byteLevelDecoder } from "./byte-level.js";
 import { ggufPreTokenizer } from "./gguf-pre-tokenizers.js";
+import { surround } from "./surround.js";
 import type { AddedTokenConfig, TaggedConfig, TokenizerConfig, TokenizerJson } from "./types.js";
 
 /** `tokenizer.ggml.token_type`, as ggml's llama.h numbers them. */
@@ -99,11 +101,13 @@ function bytePair(gguf: GgufVocabulary): TokenizerJson {
   const pre = ggufPreTokenizer(text(gguf.metadata, "pre") ?? "default");
   return {
     version: "1.0",
+    truncation: null,
+    padding: null,
     added_tokens: addedTokens(gguf),
     normalizer: pre.normalizer,
     pre_tokenizer: pre.pre_tokenizer,
     post_processor: template(gguf, pre.add_bos, false),
-    decoder: { type: "ByteLevel" },
+    decoder: byteLevelDecoder,
     model: {
       type: "BPE",
       vocab: vocabularyOf(gguf.tokens),
@@ -127,6 +131,8 @@ function sentencePiece(gguf: GgufVocabulary): TokenizerJson {
   const replace: TaggedConfig = { type: "Replace", pattern: { String: " " }, content: MARK };
   return {
     version: "1.0",
+    truncation: null,
+    padding: null,
     added_tokens: addedTokens(gguf),
     normalizer: {
       type: "Sequence",
@@ -181,6 +187,8 @@ function wordPiece(gguf: GgufVocabulary): TokenizerJson {
   const unknown = gguf.roles.unk ?? "[UNK]";
   return {
     version: "1.0",
+    truncation: null,
+    padding: null,
     added_tokens: addedTokens(original),
     // The file doesn't say whether the model is cased; a cased vocabulary has capital letters.
     normalizer: {
@@ -208,7 +216,8 @@ function addedTokens({ tokens, types }: Pick<GgufVocabulary, "tokens" | "types">
   types.forEach((type, id) => {
     const special = type === tokenTypes.control || type === tokenTypes.unknown;
     if (special || type === tokenTypes.userDefined) {
-      added.push({ id, content: tokens[id], special, normalized: false });
+      const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false };
+      added.push({ id, content: tokens[id], ...plain, special });
     }
   });
   return added;
@@ -223,10 +232,9 @@ function template(gguf: GgufVocabulary, bosByDefault: boolean, eosByDefault: boo
     gguf.metadata.get("tokenizer.ggml.add_eos_token") ??
     gguf.metadata.get("tokenizer.ggml.add_sep_token") ??
     eosByDefault;
-  const item = (token: string | undefined, add: unknown) =>
-    add && token !== undefined ? [{ SpecialToken: { id: token, type_id: 0 } }] : [];
-  const single = [...item(first, addFirst), { Sequence: { id: "A", type_id: 0 } }, ...item(last, addLast)];
-  return single.length > 1 ? { type: "TemplateProcessing", single, special_tokens: {} } : null;
+  return surround(addFirst ? first : undefined, addLast ? last : undefined, (token) =>
+    gguf.tokens.indexOf(token),
+  );
 }
 
 function configOf({ metadata, roles, model }: GgufVocabulary): TokenizerConfig {

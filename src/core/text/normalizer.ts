@@ -53,7 +53,8 @@ export function compileNormalizer(
   }
 }
 
-const REMOVED = /(?![\t\n\r])\p{C}|\uFFFD/gu;
+/** Control, format, private-use and surrogate characters; unassigned ones stay, as in the original. */
+const REMOVED = /(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}\p{Cs}]|\uFFFD/gu;
 const CJK =
   /[\u4E00-\u9FFF\u3400-\u4DBF\u{20000}-\u{2A6DF}\u{2A700}-\u{2B73F}\u{2B740}-\u{2B81F}\u{2B920}-\u{2CEAF}\uF900-\uFAFF\u{2F800}-\u{2FA1F}]/gu;
 

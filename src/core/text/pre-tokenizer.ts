@@ -114,18 +114,14 @@ function splitter(pattern: RegExp, behavior: Behavior, invert: boolean): PreToke
     let wasMatch = false;
     const piece = (word: string, match: boolean) => {
       if (word === "") return;
-      if (!match) {
-        if (behavior === "MergedWithNext" && wasMatch) words[words.length - 1] += word;
-        else words.push(word);
-      } else if (behavior === "Isolated" || behavior === "MergedWithNext") {
-        words.push(word);
-      } else if (behavior === "MergedWithPrevious") {
-        if (words.length > 0 && !wasMatch) words[words.length - 1] += word;
-        else words.push(word);
-      } else if (behavior === "Contiguous") {
-        if (wasMatch) words[words.length - 1] += word;
-        else words.push(word);
-      }
+      const joins =
+        behavior === "Contiguous"
+          ? match === wasMatch
+          : behavior === "MergedWithPrevious"
+            ? match && !wasMatch
+            : behavior === "MergedWithNext" && wasMatch && !match;
+      if (joins && words.length > 0) words[words.length - 1] += word;
+      else if (!match || behavior !== "Removed") words.push(word);
       wasMatch = match;
     };
     for (const match of text.matchAll(pattern)) {

@@ -1,5 +1,7 @@
 import { HfmsError } from "../errors.js";
+import { byteLevelDecoder } from "./byte-level.js";
 import { contentOf } from "./special-tokens.js";
+import { surround } from "./surround.js";
 import type { AddedTokenConfig, TaggedConfig, TokenizerConfig, TokenizerJson } from "./types.js";
 
 /** The tokenizer.json of a repository that has vocab.json and merges.txt (GPT-2's files, byte-level BPE). */
@@ -12,6 +14,8 @@ export function bytePairFromFiles(
   const roberta = /^(Roberta|Longformer|LED|Bart|Blenderbot(?!Small))/.test(config.tokenizer_class ?? "");
   return {
     version: "1.0",
+    truncation: null,
+    padding: null,
     added_tokens: specialTokens(vocabulary, config, {
       unk_token: "<|endoftext|>",
       bos_token: roberta ? "<s>" : "<|endoftext|>",
@@ -19,9 +23,9 @@ export function bytePairFromFiles(
       ...(roberta ? { pad_token: "<pad>", mask_token: "<mask>" } : {}),
     }),
     normalizer: null,
-    pre_tokenizer: { type: "ByteLevel", add_prefix_space: config.add_prefix_space === true, use_regex: true },
-    post_processor: roberta ? surround(vocabulary, "<s>", "</s>") : bosTemplate(vocabulary, config),
-    decoder: { type: "ByteLevel" },
+    pre_tokenizer: { ...byteLevelDecoder, add_prefix_space: config.add_prefix_space === true },
+    post_processor: roberta ? around(vocabulary, "<s>", "</s>") : bosTemplate(vocabulary, config),
+    decoder: byteLevelDecoder,
     model: { type: "BPE", vocab: vocabulary, merges: lines, unk_token: null },
   };
 }
@@ -39,6 +43,8 @@ export function wordPieceFromFile(words: string, config: TokenizerConfig): Token
   };
   return {
     version: "1.0",
+    truncation: null,
+    padding: null,
     added_tokens: specialTokens(vocabulary, config, defaults),
     normalizer: {
       type: "BertNormalizer",
@@ -48,7 +54,7 @@ export function wordPieceFromFile(words: string, config: TokenizerConfig): Token
       lowercase: config.do_lower_case ?? true,
     },
     pre_tokenizer: { type: "BertPreTokenizer" },
-    post_processor: surround(
+    post_processor: around(
       vocabulary,
       contentOf(config.cls_token) ?? "[CLS]",
       contentOf(config.sep_token) ?? "[SEP]",
@@ -77,26 +83,25 @@ function specialTokens(
       content,
       special: true,
       normalized: false,
+      single_word: false,
+      rstrip: false,
       // RoBERTa's mask takes the space before it.
       lstrip: content === "<mask>",
     }));
 }
 
-function surround(vocabulary: Record<string, number>, first: string, last: string): TaggedConfig {
+/** RoBERTa's and BERT's: both tokens must exist. */
+function around(vocabulary: Record<string, number>, first: string, last: string): TaggedConfig | null {
   for (const token of [first, last]) {
     if (vocabulary[token] === undefined) {
       throw new HfmsError("corrupt_file", `the vocabulary has no "${token}"`);
     }
   }
-  return { type: "BertProcessing", cls: [first, vocabulary[first]], sep: [last, vocabulary[last]] };
+  return surround(first, last, (token) => vocabulary[token]);
 }
 
 function bosTemplate(vocabulary: Record<string, number>, config: TokenizerConfig): TaggedConfig | null {
   const bos = contentOf(config.bos_token) ?? "<|endoftext|>";
   if (!config.add_bos_token || vocabulary[bos] === undefined) return null;
-  return {
-    type: "TemplateProcessing",
-    single: [{ SpecialToken: { id: bos, type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
-    special_tokens: { [bos]: { id: bos, ids: [vocabulary[bos]], tokens: [bos] } },
-  };
+  return surround(bos, undefined, (token) => vocabulary[token]);
 }
