@@ -54,12 +54,18 @@ function toDirectory(text: string, typed: string): ModelName {
 
 /** https://huggingface.co/org/name/tree/revision → org/name@revision */
 function fromHubAddress(text: string): string | undefined {
-  const match = /^(?:https?:\/\/)?(?:www\.)?(?:huggingface\.co|hf\.co)\/(?:models\/)?([^?#]+)/i.exec(text);
+  const match = /^(?:https?:\/\/)?(?:www\.)?(?:huggingface\.co|hf\.co)\/([^?#]+)/i.exec(text);
   if (!match) return undefined;
-  const [org, name, verb, ...rest] = match[1].replace(/\/+$/, "").split("/");
+  const [org, name, page, ...rest] = match[1].replace(/\/+$/, "").split("/");
+  if (org === "datasets" || org === "spaces") throw invalid(text, `it is the address of one of the ${org}`);
+  if (page === "blob" || page === "resolve") {
+    throw invalid(
+      text,
+      `it is the address of a file: give ${org}/${name}, and :Q4_0 or the like for one of its GGUF files`,
+    );
+  }
   const id = name === undefined ? org : `${org}/${name}`;
-  const revision = (verb === "tree" || verb === "blob" || verb === "resolve") && rest.join("/");
-  return revision ? `${id}@${revision}` : id;
+  return page === "tree" && rest.length > 0 ? `${id}@${rest.join("/")}` : id;
 }
 
 function parseHub(text: string, typed: string): ModelName {

@@ -28,6 +28,7 @@ describe("a model's name", () => {
     ],
     ["org/name:Q8_0", { kind: "hub", id: "org/name", quant: "Q8_0" }],
     ["https://huggingface.co/org/name", { kind: "hub", id: "org/name" }],
+    ["https://huggingface.co/org/name?library=transformers", { kind: "hub", id: "org/name" }],
     ["huggingface.co/org/name/tree/refs/pr/1", { kind: "hub", id: "org/name", revision: "refs/pr/1" }],
     ["hf.co/org/name:Q4_0", { kind: "hub", id: "org/name", quant: "Q4_0" }],
     ["https://huggingface.co/gpt2/", { kind: "name", name: "gpt2" }],
@@ -69,6 +70,8 @@ describe("a model's name", () => {
     ["org/name:a/b", /./],
     ["https://example.com/org/name", /only addresses of the Hub/],
     ["https://example.com/model.gguf", /only addresses of the Hub/],
+    ["https://huggingface.co/datasets/org/name", /one of the datasets/],
+    ["https://huggingface.co/org/name/resolve/main/model.gguf", /address of a file: give org\/name/],
     [`org/${"x".repeat(97)}`, /longer than 96/],
     ["x".repeat(5000), /longer than 4096/],
   ];
@@ -136,7 +139,6 @@ describe("a model's name", () => {
   it("takes apart what was put together", () => {
     fc.assert(
       fc.property(word, word, fc.option(word), fc.option(word), (org, name, revision, quant) => {
-        fc.pre(!/^(models)$/.test(org));
         const typed = `${org}/${name}${revision ? `@${revision}` : ""}${quant ? `:${quant}` : ""}`;
         expect(parseModelName(typed)).toEqual({
           kind: "hub",
