@@ -5,12 +5,15 @@ import { goldenBlocks } from "./golden.js";
 const golden = goldenBlocks();
 
 describe("dequantize", () => {
-  it.each(["F16", "BF16", "Q4_0", "Q4_1", "Q8_0"] as const)("reads %s to the same bits as the reference", (dtype) => {
-    const { bytes, values } = golden.type(dtype);
-    const out = new Float32Array(values.length);
-    dequantize(dtype, bytes, out);
-    expect(out).toEqual(values);
-  });
+  it.each(["F16", "BF16", "Q4_0", "Q4_1", "Q8_0"] as const)(
+    "reads %s to the same bits as the reference",
+    (dtype) => {
+      const { bytes, values } = golden.type(dtype);
+      const out = new Float32Array(values.length);
+      dequantize(dtype, bytes, out);
+      expect(out).toEqual(values);
+    },
+  );
 
   it("reads zeros of both signs, subnormal halves and infinities", () => {
     const out = new Float32Array(golden.halves.values.length);

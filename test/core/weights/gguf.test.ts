@@ -65,7 +65,11 @@ describe("a header", () => {
     const tokens = Array.from({ length: 60_000 }, (_, i) => `${"token ".repeat(20)}${i} ✓`);
     const long = "x".repeat(9_000_000);
     const path = join(folder, "vocabulary.gguf");
-    await writeGguf(path, { tokens, long, after: 7 }, { w: { dtype: "I8", shape: [2], data: Int8Array.of(1, -1) } });
+    await writeGguf(
+      path,
+      { tokens, long, after: 7 },
+      { w: { dtype: "I8", shape: [2], data: Int8Array.of(1, -1) } },
+    );
     await using file = await gguf.open(path);
     expect(file.metadata.get("tokens")).toEqual(tokens);
     expect(file.metadata.get("long")).toBe(long);
@@ -117,7 +121,9 @@ describe("what is not read is refused by name", () => {
   });
 
   it("one part of a split model, by its name or its keys", async () => {
-    expect(await refusal(ggufBytes({}, {}), "big-00002-of-00003.gguf")).toMatchObject({ code: "unsupported_model" });
+    expect(await refusal(ggufBytes({}, {}), "big-00002-of-00003.gguf")).toMatchObject({
+      code: "unsupported_model",
+    });
     expect(await refusal(ggufBytes({ "split.count": 3 }, {}))).toMatchObject({
       code: "unsupported_model",
       hint: expect.stringContaining("llama-gguf-split --merge"),
@@ -167,12 +173,20 @@ describe("a damaged file", () => {
     ["a tensor of 5 dimensions", patched(at.rank, 5n, 4), /5 dimensions/],
     ["a dimension of 2^53", patched(at.dimension, 2n ** 53n), /size of 9007199254740992/],
     ["a dimension of 2^52", patched(at.dimension, 2n ** 52n), /too large/],
-    ["a tensor longer than the file", patched(at.dimension, 2n ** 30n), /cut off: it has \d+ bytes, tensor "a" ends at/],
+    [
+      "a tensor longer than the file",
+      patched(at.dimension, 2n ** 30n),
+      /cut off: it has \d+ bytes, tensor "a" ends at/,
+    ],
     ["an offset off the alignment", patched(at.offset, 8n), /not a multiple of 32/],
     ["an offset beyond the file", patched(at.offset, 2n ** 50n), /cut off/],
     ["two tensors in one place", patched(at.offset, 32n), /overlaps/],
     ["a key twice", keyTwice(), /key "k" twice/],
-    ["an alignment of zero", ggufBytes({ "general.alignment": { type: "int32", value: 0 } }, {}), /alignment is 0/],
+    [
+      "an alignment of zero",
+      ggufBytes({ "general.alignment": { type: "int32", value: 0 } }, {}),
+      /alignment is 0/,
+    ],
     ["an alignment that is text", ggufBytes({ "general.alignment": "32" }, {}), /alignment is 32/],
     ["a boolean of 2", withValue(7, Uint8Array.of(2)), /boolean with the value 2/],
     ["a value of type 13", withValue(13, new Uint8Array(8)), /unknown type 13/],
@@ -180,7 +194,11 @@ describe("a damaged file", () => {
     ["a string beyond the end", withValue(8, u64(1000n)), /cut off/],
     ["an array of type 99", withValue(9, Buffer.concat([u32(99), u64(1n)])), /array of the unknown type 99/],
     ["an array of 2^32 values", withValue(9, Buffer.concat([u32(0), u64(2n ** 32n)])), /limit is 16000000/],
-    ["an array beyond the end", withValue(9, Buffer.concat([u32(8), u64(1000n)])), /1000 array values follow/],
+    [
+      "an array beyond the end",
+      withValue(9, Buffer.concat([u32(8), u64(1000n)])),
+      /1000 array values follow/,
+    ],
     ["arrays nested too deep", withValue(9, nested(20)), /nested more than 8 deep/],
   ];
 
@@ -193,7 +211,9 @@ describe("a damaged file", () => {
   it("cut anywhere is refused", async () => {
     const whole = ggufBytes({ name: "x", tokens: ["a", "bc"], ids: [1, 2] }, tensors());
     for (let length = 0; length < whole.length; length++) {
-      expect(await refusal(whole.subarray(0, length)), `at ${length}`).toMatchObject({ code: "corrupt_file" });
+      expect(await refusal(whole.subarray(0, length)), `at ${length}`).toMatchObject({
+        code: "corrupt_file",
+      });
     }
   });
 });

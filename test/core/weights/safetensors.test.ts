@@ -78,23 +78,56 @@ describe("a tensor larger than the conversion buffer", () => {
 });
 
 describe("a damaged header", () => {
-  const f32 = (extra: object) => JSON.stringify({ a: { dtype: "F32", shape: [2], data_offsets: [0, 8], ...extra } });
+  const f32 = (extra: object) =>
+    JSON.stringify({ a: { dtype: "F32", shape: [2], data_offsets: [0, 8], ...extra } });
   const cases: [string, Uint8Array, RegExp][] = [
     ["an empty file", new Uint8Array(0), /0 bytes long/],
-    ["a header longer than the file", Uint8Array.of(200, 0, 0, 0, 0, 0, 0, 0, 123, 125), /header has 200 bytes/],
+    [
+      "a header longer than the file",
+      Uint8Array.of(200, 0, 0, 0, 0, 0, 0, 0, 123, 125),
+      /header has 200 bytes/,
+    ],
     ["a header length of 2^64 - 1", new Uint8Array(8).fill(255), /18446744073709551615 bytes/],
     ["text that is not JSON", rawSafetensors("{,", new Uint8Array(0)), /not JSON/],
     ["bytes that are not UTF-8", Buffer.concat([Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 255)]), /not JSON/],
     ["a list", rawSafetensors("[]", new Uint8Array(0)), /not a JSON object/],
-    ["metadata that is a number", rawSafetensors('{"__metadata__":{"a":1}}', new Uint8Array(0)), /not text: a/],
-    ["no dtype", rawSafetensors('{"a":{"shape":[],"data_offsets":[0,0]}}', new Uint8Array(0)), /"a" has no dtype/],
+    [
+      "metadata that is a number",
+      rawSafetensors('{"__metadata__":{"a":1}}', new Uint8Array(0)),
+      /not text: a/,
+    ],
+    [
+      "no dtype",
+      rawSafetensors('{"a":{"shape":[],"data_offsets":[0,0]}}', new Uint8Array(0)),
+      /"a" has no dtype/,
+    ],
     ["a negative dimension", rawSafetensors(f32({ shape: [-2] }), new Uint8Array(8)), /dimension of -2/],
     ["a fractional dimension", rawSafetensors(f32({ shape: [1.5] }), new Uint8Array(8)), /dimension of 1.5/],
-    ["a shape beyond 2^53", rawSafetensors(f32({ shape: [2 ** 40, 2 ** 40] }), new Uint8Array(8)), /too large/],
-    ["too many dimensions", rawSafetensors(f32({ shape: Array(65).fill(1) }), new Uint8Array(8)), /valid shape/],
-    ["offsets that are not numbers", rawSafetensors(f32({ data_offsets: ["0", "8"] }), new Uint8Array(8)), /data_offsets/],
-    ["offsets the wrong way round", rawSafetensors(f32({ data_offsets: [8, 0] }), new Uint8Array(8)), /data_offsets \[8, 0\]/],
-    ["a span that is not the shape's", rawSafetensors(f32({ shape: [3] }), new Uint8Array(8)), /takes 12 bytes.*span 8/],
+    [
+      "a shape beyond 2^53",
+      rawSafetensors(f32({ shape: [2 ** 40, 2 ** 40] }), new Uint8Array(8)),
+      /too large/,
+    ],
+    [
+      "too many dimensions",
+      rawSafetensors(f32({ shape: Array(65).fill(1) }), new Uint8Array(8)),
+      /valid shape/,
+    ],
+    [
+      "offsets that are not numbers",
+      rawSafetensors(f32({ data_offsets: ["0", "8"] }), new Uint8Array(8)),
+      /data_offsets/,
+    ],
+    [
+      "offsets the wrong way round",
+      rawSafetensors(f32({ data_offsets: [8, 0] }), new Uint8Array(8)),
+      /data_offsets \[8, 0\]/,
+    ],
+    [
+      "a span that is not the shape's",
+      rawSafetensors(f32({ shape: [3] }), new Uint8Array(8)),
+      /takes 12 bytes.*span 8/,
+    ],
     ["a hole", rawSafetensors(f32({ data_offsets: [4, 12] }), new Uint8Array(12)), /leaves a hole/],
     ["data cut off", rawSafetensors(f32({}), new Uint8Array(7)), /cut off/],
     ["bytes after the last tensor", rawSafetensors(f32({}), new Uint8Array(9)), /1 bytes after/],
