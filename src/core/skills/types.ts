@@ -27,7 +27,7 @@ export interface Skill {
 }
 
 /** What a task option can hold; lists are label sets and the like. */
-export type SkillOption = string | number | boolean | string[];
+type SkillOption = string | number | boolean | string[];
 
 export interface SkillModel {
   /** Hub id; the first model of a skill is its default. */
