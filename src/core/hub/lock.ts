@@ -10,7 +10,7 @@ export interface LockOptions {
 }
 
 /** A holder that died stops touching its lock; after this long another one may take it. */
-const STALE_MS = 10_000;
+const STALE_MS = 5000;
 const POLL_MS = 100;
 
 /**
