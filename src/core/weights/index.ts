@@ -32,7 +32,7 @@ async function isDirectory(path: string): Promise<boolean> {
 }
 
 async function findWeights(directory: string): Promise<string> {
-  const names = (await readdir(directory)).sort();
+  const names = (await readNames(directory)).sort();
   const index = `model${shardIndexSuffix}`;
   for (const usual of ["model.safetensors", index]) {
     if (names.includes(usual)) return join(directory, usual);
@@ -53,6 +53,14 @@ async function findWeights(directory: string): Promise<string> {
   const others = names.filter((name) => /\.(bin|pt|pth|ckpt|h5|msgpack|onnx)$/.test(name));
   const only = others.length > 0 ? `, only ${others.join(", ")}` : "";
   throw noWeights(`${basename(directory)} has no safetensors or GGUF weights${only}`);
+}
+
+async function readNames(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    throw fromFileSystem(error, directory);
+  }
 }
 
 function noWeights(message: string): HfmsError {

@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { HfmsError } from "../errors.js";
+import { fromFileSystem, HfmsError } from "../errors.js";
 import { MAX_HEADER_BYTES, safetensors } from "./safetensors.js";
 import { corruptFile, missingTensor } from "./tensor-file.js";
 import type { MetadataValue, TensorInfo, WeightFile } from "./types.js";
@@ -28,11 +28,10 @@ export async function openShardedSafetensors(file: string): Promise<WeightFile> 
 const MAX_SHARDS = 1000;
 
 async function readWeightMap(file: string): Promise<Map<string, string>> {
-  const { size } = await stat(file);
-  if (size > MAX_HEADER_BYTES) throw corruptFile(file, `has ${size} bytes; the limit is ${MAX_HEADER_BYTES}`);
+  const text = await readIndex(file);
   let index: { weight_map?: unknown } | null;
   try {
-    index = JSON.parse(await readFile(file, "utf8"));
+    index = JSON.parse(text);
   } catch (cause) {
     throw corruptFile(file, "is not JSON", cause);
   }
@@ -48,6 +47,17 @@ async function readWeightMap(file: string): Promise<Map<string, string>> {
   const count = new Set(weightMap.values()).size;
   if (count > MAX_SHARDS) throw corruptFile(file, `names ${count} shards; the limit is ${MAX_SHARDS}`);
   return weightMap;
+}
+
+async function readIndex(file: string): Promise<string> {
+  try {
+    const { size } = await stat(file);
+    if (size > MAX_HEADER_BYTES)
+      throw corruptFile(file, `has ${size} bytes; the limit is ${MAX_HEADER_BYTES}`);
+    return await readFile(file, "utf8");
+  } catch (error) {
+    throw fromFileSystem(error, file);
+  }
 }
 
 async function openShard(index: string, shard: string): Promise<WeightFile> {
