@@ -1,41 +1,26 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs/promises";
 import path from "node:path";
-import { type ConcreteDtype, chooseDtype, type DtypeChoice, matrixFormat } from "./dtype.js";
+import { chooseDtype, matrixFormat } from "./dtype.js";
 import { fromFileSystem, HfmsError, throwIfAborted } from "./errors.js";
 import { GraphBuilder } from "./graph/builder.js";
 import type { ModelWeights } from "./graph/model-weights.js";
+import {
+  BUILDER_VERSION,
+  GRAPH_FILE,
+  type GraphManifest,
+  graphDirectory,
+  MANIFEST_FILE,
+  readManifest,
+  WEIGHTS_FILE,
+  writeAutoChoice,
+} from "./graph-store.js";
 import { architectureOf } from "./models/index.js";
 import { checkpointWeights, ggufWeights } from "./models/tensors.js";
-import type { Architecture, GraphInfo } from "./models/types.js";
-import type { Dtype, ProgressEvent, SourceName } from "./requests.js";
+import type { Architecture } from "./models/types.js";
+import type { Dtype, ProgressEvent, SamplingParams, SourceName } from "./requests.js";
 import { openWeights } from "./weights/index.js";
 import type { WeightFile } from "./weights/types.js";
-
-/** Part of the cache key: raise it when the same weights give another graph. */
-export const BUILDER_VERSION = 1;
-
-export const GRAPH_FILE = "model.onnx";
-export const WEIGHTS_FILE = "weights.bin";
-export const MANIFEST_FILE = "hfms.json";
-
-/** What stands beside a built graph, so that loading it needs neither the weights nor the builder. */
-export interface GraphManifest {
-  builder: number;
-  model: string;
-  revision: string;
-  source: SourceName;
-  modelType: string;
-  tasks: string[];
-  dtype: ConcreteDtype;
-  dtypeReason: string;
-  parameters: number;
-  /** Bytes of the weights file. */
-  weightsSize: number;
-  info: GraphInfo;
-  /** Folder with tokenizer.json and kin; relative to the manifest, or absolute where it is the snapshot. */
-  textDirectory: string;
-}
 
 export interface ConversionSource {
   model: string;
@@ -47,38 +32,10 @@ export interface ConversionSource {
   weights: string;
 }
 
-/** Where the graphs of one model live: <root>/<org--name>/<revision>/. */
-export function graphsDirectory(root: string, model: string, revision?: string): string {
-  const safe = model.replace(/[^A-Za-z0-9._-]+/g, "--").replace(/^[.-]+/, "");
-  return path.join(root, "graphs", safe, ...(revision === undefined ? [] : [revision]));
-}
-
-export function graphDirectory(
-  root: string,
-  model: string,
-  revision: string,
-  weights: string,
-  dtype: Dtype,
-): string {
-  // Two files of one repository (Q4_0 and Q8_0 of a GGUF repository) are two graphs.
-  const file = weights.endsWith(".gguf") ? `${path.basename(weights, ".gguf")}.` : "";
-  return path.join(graphsDirectory(root, model, revision), `${file}${dtype}.v${BUILDER_VERSION}`);
-}
-
-/** The manifest of a graph that is complete, or undefined. */
-export async function readManifest(directory: string): Promise<GraphManifest | undefined> {
-  try {
-    return JSON.parse(await fs.readFile(path.join(directory, MANIFEST_FILE), "utf8")) as GraphManifest;
-  } catch {
-    return undefined;
-  }
-}
-
 /**
  * Builds the graph of a model: one tensor after the other passes through memory, the result is written aside and
  * renamed when it is complete. Yields progress in tensors; returns the folder that holds graph, weights and manifest.
- * `auto` is resolved here, because it depends on the weights; its folder is a link in words: `auto` picks are stored
- * under the dtype that was picked.
+ * `auto` is resolved here, because it depends on the weights; the graph is stored under the dtype that was picked.
  */
 export async function* convert(
   source: ConversionSource,
@@ -94,7 +51,10 @@ export async function* convert(
   });
   const directory = graphDirectory(root, source.model, source.revision, source.weights, choice.dtype);
   const existing = await readManifest(directory);
-  if (existing) return { directory, manifest: existing };
+  if (existing) {
+    if (options.dtype === "auto") await writeAutoChoice(root, existing, source.weights);
+    return { directory, manifest: existing };
+  }
 
   const g = new GraphBuilder();
   const info = architecture.build(g, architecture.parseConfig(config), {
@@ -114,7 +74,8 @@ export async function* convert(
     parameters: countParameters(file),
     weightsSize: size,
     info,
-    textDirectory: source.weights.endsWith(".gguf") ? "." : source.directory,
+    ...(await readGeneration(source, file, config)),
+    ownText: source.weights.endsWith(".gguf"),
   };
 
   const aside = `${directory}.${process.pid}-${randomBytes(4).toString("hex")}.tmp`;
@@ -152,6 +113,7 @@ export async function* convert(
     if (source.weights.endsWith(".gguf")) await writeText(aside, file);
     await fs.writeFile(path.join(aside, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
     await publish(aside, directory);
+    if (options.dtype === "auto") await writeAutoChoice(root, manifest, source.weights);
   } catch (error) {
     await fs.rm(aside, { recursive: true, force: true });
     throw fromFileSystem(error, directory);
@@ -210,6 +172,43 @@ async function readJson(file: string): Promise<Record<string, unknown>> {
   }
 }
 
+/** Stop tokens and sampling, out of generation_config.json, config.json or the GGUF metadata. */
+async function readGeneration(
+  source: ConversionSource,
+  file: WeightFile,
+  config: Record<string, unknown>,
+): Promise<Pick<GraphManifest, "stopTokens" | "sampling">> {
+  if (source.weights.endsWith(".gguf")) {
+    const ids = ["eos", "eot", "eom"].map((name) => file.metadata.get(`tokenizer.ggml.${name}_token_id`));
+    return { stopTokens: tokenIds(ids), sampling: {} };
+  }
+  const generationFile = path.join(source.directory, "generation_config.json");
+  const exists = await fs.access(generationFile).then(
+    () => true,
+    () => false,
+  );
+  const generation = exists ? await readJson(generationFile) : {};
+  const number = (key: string) =>
+    typeof generation[key] === "number" ? (generation[key] as number) : undefined;
+  const sampling: SamplingParams =
+    generation.do_sample === true
+      ? {
+          temperature: number("temperature") ?? 1,
+          topK: number("top_k"),
+          topP: number("top_p"),
+          minP: number("min_p"),
+          repetitionPenalty: number("repetition_penalty"),
+        }
+      : { repetitionPenalty: number("repetition_penalty") };
+  const stop = generation.eos_token_id ?? config.eos_token_id;
+  return { stopTokens: tokenIds(Array.isArray(stop) ? stop : [stop]), sampling };
+}
+
+function tokenIds(values: unknown[]): number[] {
+  const ids = values.filter((value) => typeof value === "number" || typeof value === "bigint").map(Number);
+  return [...new Set(ids)];
+}
+
 function countParameters(file: WeightFile): number {
   let sum = 0;
   for (const { shape } of file.tensors.values()) sum += shape.reduce((product, n) => product * n, 1);
@@ -242,5 +241,3 @@ async function publish(aside: string, directory: string): Promise<void> {
     await fs.rm(aside, { recursive: true, force: true });
   }
 }
-
-export type { DtypeChoice };

@@ -158,7 +158,7 @@ export class GraphBuilder {
   encode(location: string, metadata: Record<string, string>): Uint8Array {
     const offsets = new Map<string, number>();
     for (const { stream, offsets: places } of this.layout().streams) {
-      stream.specs.forEach((spec, i) => offsets.set(spec.name, places[i]));
+      for (const [i, spec] of stream.specs.entries()) offsets.set(spec.name, places[i]);
     }
     const weights: TensorProto[] = this.#shared.streams.flatMap(({ specs }) =>
       specs.map((spec) => {

@@ -14,7 +14,14 @@ export interface ModelWeights {
 export type MatrixFormat = { bits: 32 } | { bits: 8 | 4; blockSize: 16 | 32 | 64 | 128 };
 
 /** What a matrix does in the model, which decides its format. */
-export type MatrixRole = "embedding" | "position" | "attention" | "mlp" | "lm_head";
+export type MatrixRole =
+  | "embedding"
+  | "position"
+  | "qkv"
+  | "attention_output"
+  | "mlp_up"
+  | "mlp_down"
+  | "lm_head";
 
 /** What the blocks need to know besides their values. */
 export interface BuildContext {

@@ -4,6 +4,7 @@ import { encoderAttention } from "../graph/blocks/encoder-attention.js";
 import { product, storeLinear } from "../graph/blocks/linear.js";
 import { activations, mlp } from "../graph/blocks/mlp.js";
 import { addLayerNorm, layerNorm } from "../graph/blocks/norm.js";
+import type { MatrixRole } from "../graph/model-weights.js";
 import { count, parseWith } from "./config.js";
 import { ggufNumber } from "./gguf.js";
 import type { Architecture } from "./types.js";
@@ -67,7 +68,7 @@ export const bert: Architecture<z.infer<typeof schema>> = {
     for (let layer = 0; layer < config.num_hidden_layers; layer++) {
       const module = `encoder.layer.${layer}`;
       const at = g.at(`layers.${layer}`);
-      const of = (names: string[], role: "attention" | "mlp") => ({
+      const of = (names: string[], role: MatrixRole) => ({
         role,
         tensors: names.map((tensor) => `${module}.${tensor}.weight`),
         bias: names.map((tensor) => `${module}.${tensor}.bias`),
@@ -77,9 +78,14 @@ export const bert: Architecture<z.infer<typeof schema>> = {
         bias: `${module}.${tensor}.LayerNorm.bias`,
         epsilon,
       });
-      const qkv = of(["attention.self.query", "attention.self.key", "attention.self.value"], "attention");
+      const qkv = of(["attention.self.query", "attention.self.key", "attention.self.value"], "qkv");
       const attended = encoderAttention(at.at("attn"), x, { qkv, shape, lengths }, ctx);
-      const out = storeLinear(at.at("attn"), "output", of(["attention.output.dense"], "attention"), ctx);
+      const out = storeLinear(
+        at.at("attn"),
+        "output",
+        of(["attention.output.dense"], "attention_output"),
+        ctx,
+      );
       const projected = product(at.at("attn/output"), attended, out.matrix);
       // BERT norms after the sum, so the normed value is the next residual.
       ({ normed: x } = addLayerNorm(
@@ -91,8 +97,8 @@ export const bert: Architecture<z.infer<typeof schema>> = {
         norm("attention.output"),
         ctx,
       ));
-      const up = of(["intermediate.dense"], "mlp");
-      const down = of(["output.dense"], "mlp");
+      const up = of(["intermediate.dense"], "mlp_up");
+      const down = of(["output.dense"], "mlp_down");
       const { y, bias } = mlp(at.at("mlp"), x, { up, down, activation: config.hidden_act }, ctx);
       const isLast = layer === config.num_hidden_layers - 1;
       ({ normed: x } = addLayerNorm(

@@ -6,6 +6,7 @@ import { lmHead, selectRows } from "../graph/blocks/lm-head.js";
 import { activations, mlp } from "../graph/blocks/mlp.js";
 import { addLayerNorm, layerNorm } from "../graph/blocks/norm.js";
 import type { Value } from "../graph/builder.js";
+import type { MatrixRole } from "../graph/model-weights.js";
 import { count, parseWith } from "./config.js";
 import { ggufNumber } from "./gguf.js";
 import type { Architecture } from "./types.js";
@@ -43,7 +44,7 @@ export const gpt2: Architecture<z.infer<typeof schema>> = {
     const shape = { heads: config.n_head, kvHeads: config.n_head, headDim };
     const epsilon = config.layer_norm_epsilon;
     const last = config.n_layer - 1;
-    const linearOf = (module: string, role: "attention" | "mlp") => ({
+    const linearOf = (module: string, role: MatrixRole) => ({
       role,
       tensors: [`${module}.weight`],
       bias: [`${module}.bias`],
@@ -66,18 +67,23 @@ export const gpt2: Architecture<z.infer<typeof schema>> = {
       const scale =
         (config.scale_attn_weights ? headDim ** -0.5 : 1) /
         (config.scale_attn_by_inverse_layer_idx ? layer + 1 : 1);
-      const qkv = linearOf(`${name}.attn.c_attn`, "attention");
+      const qkv = linearOf(`${name}.attn.c_attn`, "qkv");
       let attended = causalAttention(at.at("attn"), normed, { layer, qkv, shape, inputs, scale }, ctx);
       if (layer === last) {
         attended = selectRows(at.at("attn/select"), attended, config.n_embd, inputs.logitsIndices);
         x = selectRows(at.at("select"), x, config.n_embd, inputs.logitsIndices);
       }
-      const out = storeLinear(at.at("attn"), "c_proj", linearOf(`${name}.attn.c_proj`, "attention"), ctx);
+      const out = storeLinear(
+        at.at("attn"),
+        "c_proj",
+        linearOf(`${name}.attn.c_proj`, "attention_output"),
+        ctx,
+      );
       const projected = product(at.at("attn/c_proj"), attended, out.matrix);
       const postNorm = { weight: `${name}.ln_2.weight`, bias: `${name}.ln_2.bias`, epsilon };
       ({ normed, sum: x } = addLayerNorm(at, "ln_2", x, projected, out.bias, postNorm, ctx));
-      const up = linearOf(`${name}.mlp.c_fc`, "mlp");
-      const down = linearOf(`${name}.mlp.c_proj`, "mlp");
+      const up = linearOf(`${name}.mlp.c_fc`, "mlp_up");
+      const down = linearOf(`${name}.mlp.c_proj`, "mlp_down");
       ({ y: delta, bias: deltaBias } = mlp(
         at.at("mlp"),
         normed,

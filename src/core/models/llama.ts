@@ -64,7 +64,7 @@ export const llama: Architecture<Config> = {
       const qkv = layerLinear(
         `${name}.self_attn`,
         ["q_proj", "k_proj", "v_proj"],
-        "attention",
+        "qkv",
         config.attention_bias,
       );
       let attended = causalAttention(at.at("attn"), normed, { layer, qkv, shape, inputs, rope }, ctx);
@@ -78,16 +78,16 @@ export const llama: Architecture<Config> = {
         );
         x = selectRows(at.at("select"), x, config.hidden_size, inputs.logitsIndices);
       }
-      const out = layerLinear(`${name}.self_attn`, ["o_proj"], "attention", config.attention_bias);
+      const out = layerLinear(`${name}.self_attn`, ["o_proj"], "attention_output", config.attention_bias);
       const projected = linear(at.at("attn"), "o_proj", attended, out, ctx);
       const postNorm = { weight: `${name}.post_attention_layernorm.weight`, epsilon };
       ({ normed, sum: x } = addRmsNorm(at, "post_attention_layernorm", x, projected, postNorm, ctx));
-      const gateUp = layerLinear(`${name}.mlp`, ["gate_proj", "up_proj"], "mlp", config.mlp_bias);
+      const gateUp = layerLinear(`${name}.mlp`, ["gate_proj", "up_proj"], "mlp_up", config.mlp_bias);
       delta = gatedMlp(
         at.at("mlp"),
         normed,
         gateUp,
-        layerLinear(`${name}.mlp`, ["down_proj"], "mlp", config.mlp_bias),
+        layerLinear(`${name}.mlp`, ["down_proj"], "mlp_down", config.mlp_bias),
         ctx,
       );
     }

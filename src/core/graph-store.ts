@@ -1,0 +1,132 @@
+import fs from "node:fs/promises";
+import path from "node:path";
+import type { ConcreteDtype } from "./dtype.js";
+import type { GraphInfo } from "./models/types.js";
+import type { Dtype, SamplingParams, SourceName } from "./requests.js";
+
+/** Part of the cache key: raise it when the same weights give another graph. */
+export const BUILDER_VERSION = 1;
+
+export const GRAPH_FILE = "model.onnx";
+export const WEIGHTS_FILE = "weights.bin";
+export const MANIFEST_FILE = "hfms.json";
+
+/** What stands beside a built graph, so that loading it needs neither the weights nor the builder. */
+export interface GraphManifest {
+  builder: number;
+  model: string;
+  revision: string;
+  source: SourceName;
+  modelType: string;
+  tasks: string[];
+  dtype: ConcreteDtype;
+  dtypeReason: string;
+  parameters: number;
+  /** Bytes of the weights file. */
+  weightsSize: number;
+  info: GraphInfo;
+  /** Ids that end an answer (decoders). */
+  stopTokens: number[];
+  /** Sampling that the model's authors chose (generation_config.json), used where a request says nothing. */
+  sampling: SamplingParams;
+  /** tokenizer.json and kin stand beside the graph (out of a GGUF file) and not in the model's own folder. */
+  ownText: boolean;
+}
+
+/** Where the graphs of one model live: <root>/<org--name>/<revision>/. */
+export function graphsDirectory(root: string, model: string, revision?: string): string {
+  const safe = model.replace(/[^A-Za-z0-9._-]+/g, "--").replace(/^[.-]+/, "");
+  return path.join(root, "graphs", safe, ...(revision === undefined ? [] : [revision]));
+}
+
+export function graphDirectory(
+  root: string,
+  model: string,
+  revision: string,
+  weights: string,
+  dtype: Dtype,
+): string {
+  // Two files of one repository (Q4_0 and Q8_0 of a GGUF repository) are two graphs.
+  const file = weights.endsWith(".gguf") ? `${path.basename(weights, ".gguf")}.` : "";
+  return path.join(graphsDirectory(root, model, revision), `${file}${dtype}.v${BUILDER_VERSION}`);
+}
+
+/** The manifest of a graph that is complete, or undefined. */
+export async function readManifest(directory: string): Promise<GraphManifest | undefined> {
+  try {
+    const manifest = JSON.parse(
+      await fs.readFile(path.join(directory, MANIFEST_FILE), "utf8"),
+    ) as GraphManifest;
+    const weights = await fs.stat(path.join(directory, WEIGHTS_FILE));
+    return manifest.builder === BUILDER_VERSION && weights.size === manifest.weightsSize
+      ? manifest
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What `auto` picked for these weights, so that a warm start need not open them. */
+export async function readAutoChoice(
+  root: string,
+  model: string,
+  revision: string,
+  weights: string,
+): Promise<ConcreteDtype | undefined> {
+  const file = `${graphDirectory(root, model, revision, weights, "auto")}.txt`;
+  const text = await fs.readFile(file, "utf8").catch(() => undefined);
+  return text?.trim() as ConcreteDtype | undefined;
+}
+
+export async function writeAutoChoice(root: string, manifest: GraphManifest, weights: string): Promise<void> {
+  const file = `${graphDirectory(root, manifest.model, manifest.revision, weights, "auto")}.txt`;
+  await fs.writeFile(file, `${manifest.dtype}\n`);
+}
+
+/** A built graph on the disk. */
+export interface StoredGraph {
+  manifest: GraphManifest;
+  directory: string;
+  /** Bytes. */
+  size: number;
+  lastUsed: string;
+}
+
+/** Every complete graph below the root, or those of one model. */
+export async function listGraphs(root: string, model?: string): Promise<StoredGraph[]> {
+  const models =
+    model === undefined ? await folders(path.join(root, "graphs")) : [graphsDirectory(root, model)];
+  const graphs: StoredGraph[] = [];
+  for (const modelFolder of models) {
+    for (const revision of await folders(modelFolder)) {
+      for (const directory of await folders(revision)) {
+        const manifest = await readManifest(directory);
+        if (!manifest) continue;
+        const files = await fs.readdir(directory);
+        const stats = await Promise.all(files.map((file) => fs.stat(path.join(directory, file))));
+        const size = stats.reduce((sum, stat) => sum + stat.size, 0);
+        graphs.push({ manifest, directory, size, lastUsed: stats[0].atime.toISOString() });
+      }
+    }
+  }
+  return graphs;
+}
+
+/** Takes the graphs of a model from the disk; returns their bytes. */
+export async function removeGraphs(
+  root: string,
+  model: string,
+): Promise<{ bytes: number; directories: string[] }> {
+  const directory = graphsDirectory(root, model);
+  const graphs = await listGraphs(root, model);
+  await fs.rm(directory, { recursive: true, force: true });
+  return {
+    bytes: graphs.reduce((sum, graph) => sum + graph.size, 0),
+    directories: graphs.length > 0 ? [directory] : [],
+  };
+}
+
+async function folders(directory: string): Promise<string[]> {
+  const entries = await fs.readdir(directory, { withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => path.join(directory, entry.name));
+}

@@ -1,0 +1,186 @@
+import { HfmsError, throwIfAborted } from "../errors.js";
+import type { LoadedModel } from "../model-pool.js";
+import type { EmbedEvent, EmbedRequest } from "../requests.js";
+import { readSentenceConfig, type SentenceConfig } from "../text/sentence-transformers.js";
+import { windows } from "./input-window.js";
+import { normalize, pool } from "./pooling.js";
+
+/** Padded tokens in one run. Larger batches leave the caches of a CPU core, smaller ones are dispatch. */
+const BATCH_TOKENS = 2048;
+/** Texts that are looked at together to be sorted by length. */
+const WINDOW = 512;
+
+/** Yields one vector [hidden] for each text, in the order of the input, then `done`. */
+export async function* embed(
+  model: LoadedModel,
+  request: EmbedRequest,
+  signal?: AbortSignal,
+): AsyncGenerator<EmbedEvent> {
+  if (model.runner.kind !== "encoder") {
+    throw new HfmsError("unsupported_task", `${model.manifest.model} makes no embeddings`, {
+      hint: "use an encoder, e.g. minilm",
+    });
+  }
+  const { encoder } = model.runner;
+  const sentence = await readSentenceConfig(model.textDirectory);
+  const settings = readSettings(model, request, sentence);
+  const { hiddenSize } = encoder.info;
+  using _turn = await model.turn.take();
+  const start = performance.now();
+  let index = 0;
+  let promptTokens = 0;
+
+  for await (const texts of windows(request.input, WINDOW)) {
+    throwIfAborted(signal);
+    const rows = texts.map((text, i) => tokenize(model, settings, text, index + i));
+    const vectors = new Array<Float32Array>(rows.length);
+    let emitted = 0;
+    for (const batch of batches(rows, settings.batchTokens)) {
+      throwIfAborted(signal);
+      const output = await encoder.run(
+        batch.map((i) => rows[i].ids),
+        signal,
+      );
+      const longest = output.shape[1];
+      for (const [r, i] of batch.entries()) {
+        const pooled = pool(
+          output.data,
+          r * longest * hiddenSize,
+          rows[i].ids.length,
+          hiddenSize,
+          settings.pooling,
+        );
+        vectors[i] = finish(pooled, settings);
+      }
+    }
+    for (; emitted < rows.length; emitted++) {
+      const { ids, truncated } = rows[emitted];
+      promptTokens += ids.length;
+      yield {
+        type: "embedding",
+        index: index + emitted,
+        embedding: vectors[emitted],
+        tokens: ids.length,
+        truncated,
+      };
+    }
+    index += rows.length;
+  }
+  yield {
+    type: "done",
+    count: index,
+    usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
+    timings: { load_ms: model.ready.loadMs, embed_ms: performance.now() - start },
+  };
+}
+
+interface Settings {
+  pooling: SentenceConfig["pooling"];
+  normalize: boolean;
+  dimensions?: number;
+  prefix: string;
+  maxLength: number;
+  batchTokens: number;
+  truncate: boolean;
+  /** Special tokens around a text: their number in front and behind. */
+  specials: { before: number; after: number };
+}
+
+function readSettings(
+  { tokenizer, runner, prompts }: LoadedModel,
+  request: EmbedRequest,
+  sentence: SentenceConfig,
+): Settings {
+  const info = (runner as Extract<LoadedModel["runner"], { kind: "encoder" }>).encoder.info;
+  const { dimensions, batchTokens = BATCH_TOKENS } = request;
+  if (
+    dimensions !== undefined &&
+    !(Number.isInteger(dimensions) && dimensions > 0 && dimensions <= info.hiddenSize)
+  ) {
+    throw new HfmsError(
+      "invalid_request",
+      `dimensions is ${dimensions}; the model has 1 to ${info.hiddenSize}`,
+      {
+        param: "dimensions",
+      },
+    );
+  }
+  if (!(Number.isInteger(batchTokens) && batchTokens > 0)) {
+    throw new HfmsError(
+      "invalid_request",
+      `batchTokens is ${batchTokens}; it must be a whole number above 0`,
+      {
+        param: "batchTokens",
+      },
+    );
+  }
+  const around = tokenizer.encode("", { addSpecialTokens: true });
+  const probe = tokenizer.encode("a", { addSpecialTokens: true });
+  const before = around.findIndex((id, i) => probe[i] !== id);
+  return {
+    pooling: request.pooling === undefined || request.pooling === "auto" ? sentence.pooling : request.pooling,
+    normalize: request.normalize ?? sentence.normalize,
+    dimensions,
+    prefix: prefixOf(request, { ...prompts, ...sentence.prompts }, sentence.defaultPrompt),
+    maxLength: Math.min(sentence.maxLength ?? info.contextLength, info.contextLength),
+    batchTokens,
+    truncate: request.truncate ?? false,
+    specials: before < 0 ? { before: around.length, after: 0 } : { before, after: around.length - before },
+  };
+}
+
+function prefixOf(
+  request: EmbedRequest,
+  prompts: Record<string, string>,
+  standard: string | undefined,
+): string {
+  if (request.prefix !== undefined) return request.prefix;
+  const name = request.promptName ?? standard;
+  if (name === undefined) return "";
+  if (Object.hasOwn(prompts, name)) return prompts[name];
+  const names = Object.keys(prompts);
+  throw new HfmsError("invalid_request", `the model has no prompt "${name}"`, {
+    hint: names.length > 0 ? `it has ${names.join(", ")}` : "it has none; give the words with --prefix",
+    param: "promptName",
+  });
+}
+
+interface Row {
+  ids: number[];
+  truncated?: boolean;
+}
+
+function tokenize({ tokenizer }: LoadedModel, settings: Settings, text: string, index: number): Row {
+  const ids = tokenizer.encode(settings.prefix + text, { addSpecialTokens: true });
+  const { maxLength, specials, truncate } = settings;
+  if (ids.length <= maxLength) return { ids };
+  if (!truncate) {
+    throw new HfmsError(
+      "context_length_exceeded",
+      `text ${index + 1} has ${ids.length} tokens; the model takes ${maxLength}`,
+      { hint: "split it, or cut it with --truncate", param: "input" },
+    );
+  }
+  const kept = ids.slice(0, maxLength - specials.after);
+  return { ids: [...kept, ...ids.slice(ids.length - specials.after)], truncated: true };
+}
+
+/** Rows of similar length together, each batch within the budget of padded tokens; indices into `rows`. */
+function* batches(rows: Row[], budget: number): Iterable<number[]> {
+  const order = [...rows.keys()].sort((a, b) => rows[a].ids.length - rows[b].ids.length);
+  let batch: number[] = [];
+  for (const i of order) {
+    // Sorted by length: this row would be the longest of the batch.
+    if (batch.length > 0 && (batch.length + 1) * rows[i].ids.length > budget) {
+      yield batch;
+      batch = [];
+    }
+    batch.push(i);
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function finish(vector: Float32Array, settings: Settings): Float32Array {
+  const cut = settings.dimensions === undefined ? vector : vector.slice(0, settings.dimensions);
+  return settings.normalize ? normalize(cut) : cut;
+}

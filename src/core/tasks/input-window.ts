@@ -1,0 +1,48 @@
+/** A producer that is slower than this gets its answers without waiting for more input. */
+const PATIENCE_MS = 10;
+
+/**
+ * Cuts a stream of items into windows: as many as come quickly, up to `size`. A pipe that is full gives large windows,
+ * which batch well; a person who types a line gets it answered at once.
+ */
+export async function* windows<T>(items: Iterable<T> | AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+  if (!(Symbol.asyncIterator in items)) {
+    const window: T[] = [];
+    for (const item of items) if (window.push(item) === size) yield window.splice(0);
+    if (window.length > 0) yield window;
+    return;
+  }
+  const iterator = items[Symbol.asyncIterator]();
+  try {
+    let next = iterator.next();
+    for (let ended = false; !ended; ) {
+      const window: T[] = [];
+      let result: IteratorResult<T> | undefined = await next;
+      while (result) {
+        if (result.done) {
+          ended = true;
+          break;
+        }
+        window.push(result.value);
+        next = iterator.next();
+        result = window.length === size ? undefined : await withPatience(next);
+        if (!result) break;
+      }
+      if (window.length > 0) yield window;
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+async function withPatience<T>(promise: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, PATIENCE_MS, undefined);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
