@@ -2,6 +2,7 @@ import path from "node:path";
 import { HfmsError } from "../errors.js";
 import type { ChatMessage } from "../requests.js";
 import { contentOf } from "./special-tokens.js";
+import { strftime } from "./strftime.js";
 import { readJson, readText, readTokenizerConfig } from "./tokenizer-files.js";
 import type { Tokenizer, TokenizerConfig } from "./types.js";
 
@@ -121,9 +122,12 @@ const globals = {
   None: null,
   range,
   raise_exception: (message: string) => {
-    throw new Error(message);
+    throw new Refusal(message);
   },
 };
+
+/** The template's own words, against what its rendering stumbles over. */
+class Refusal extends Error {}
 
 /** Templates loop over messages and tools; a longer range is a template that never ends. */
 const MAX_RANGE = 100_000;
@@ -153,10 +157,17 @@ function renderTemplate(
       strftime_now: (format: string) => strftime(format, now),
     });
   } catch (error) {
-    throw new HfmsError("invalid_request", `the model's chat template refused: ${(error as Error).message}`, {
-      param: "messages",
-      cause: error,
-    });
+    if (error instanceof Refusal) {
+      throw new HfmsError("invalid_request", `the model's chat template refused: ${error.message}`, {
+        param: "messages",
+        cause: error,
+      });
+    }
+    throw new HfmsError(
+      "unsupported_model",
+      `the model's chat template can't be rendered: ${(error as Error).message}`,
+      { hint: "give the prompt as it is with --raw", cause: error },
+    );
   }
 }
 
@@ -168,48 +179,6 @@ function specialTokenVariables(config: TokenizerConfig): Record<string, string> 
     if (content !== undefined) variables[key] = content;
   }
   return variables;
-}
-
-const MONTHS = [
-  "January",
-  "February",
-  "March",
-  "April",
-  "May",
-  "June",
-  "July",
-  "August",
-  "September",
-  "October",
-  "November",
-  "December",
-];
-const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-
-/** Python's strftime in the C locale, for the letters that chat templates use; others stay as they are. */
-function strftime(format: string, now: Date): string {
-  const two = (value: number) => String(value).padStart(2, "0");
-  const values: Record<string, () => string> = {
-    Y: () => String(now.getFullYear()),
-    y: () => two(now.getFullYear() % 100),
-    m: () => two(now.getMonth() + 1),
-    B: () => MONTHS[now.getMonth()],
-    b: () => MONTHS[now.getMonth()].slice(0, 3),
-    d: () => two(now.getDate()),
-    A: () => DAYS[now.getDay()],
-    a: () => DAYS[now.getDay()].slice(0, 3),
-    H: () => two(now.getHours()),
-    I: () => two(now.getHours() % 12 || 12),
-    M: () => two(now.getMinutes()),
-    S: () => two(now.getSeconds()),
-    p: () => (now.getHours() < 12 ? "AM" : "PM"),
-    "%": () => "%",
-  };
-  return format.replace(/%-?(.)/g, (whole, letter: string) => {
-    const value = values[letter]?.();
-    if (value === undefined) return whole;
-    return whole[1] === "-" ? value.replace(/^0(?=.)/, "") : value;
-  });
 }
 
 function missing(name: string, names: string[]): HfmsError {

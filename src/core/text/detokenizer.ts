@@ -12,6 +12,9 @@ export interface DetokenizerOptions {
   context?: readonly number[];
 }
 
+/** Byte-level tokens that are ASCII, most of them: they need no bytes. */
+const PLAIN = /^Ġ?[!-~]*$/;
+
 /** What the detokenizer asks of a tokenizer. */
 type Vocabulary = Pick<Tokenizer, "decoder" | "idToToken" | "isAdded" | "isSpecial">;
 
@@ -52,6 +55,7 @@ export class Detokenizer {
     const { byteLevel, byteFallback, lastTextOf } = this.#decoding;
     const index = this.#index++;
     if (byteLevel) {
+      if (this.#bytes.length === 0 && PLAIN.test(token)) return this.#strip(token.replace("Ġ", " "));
       const bytes = this.#vocabulary.isAdded(id) ? undefined : bytesOfToken(token);
       return this.#strip(bytes ? this.#complete(bytes) : this.#incomplete() + token);
     }

@@ -1,5 +1,6 @@
 import { HfmsError } from "../errors.js";
 import type { PatternLibrary } from "./pattern-library.js";
+import { precompiledNormalizer } from "./precompiled.js";
 import type { TaggedConfig } from "./types.js";
 
 export type Normalize = (text: string) => string;
@@ -41,10 +42,10 @@ export function compileNormalizer(
       const replace = new library.ReplaceNormalizer(config);
       return (text) => replace.normalize(text);
     }
-    case "Precompiled": {
-      const precompiled = new library.PrecompiledNormalizer(config);
-      return (text) => precompiled.normalize(text);
-    }
+    case "Precompiled":
+      return config.precompiled_charsmap
+        ? precompiledNormalizer(String(config.precompiled_charsmap))
+        : (text) => text;
     default:
       throw new HfmsError(
         "unsupported_model",

@@ -85,6 +85,14 @@ describe("a chat template", () => {
     await expect(template.render(user)).rejects.toMatchObject({ code: "unsupported_model" });
   });
 
+  it("says so where a template uses what the renderer lacks", async () => {
+    const template = createChatTemplate({ chat_template: "{{ messages | frobnicate }}" });
+    await expect(template.render(user)).rejects.toMatchObject({
+      code: "unsupported_model",
+      message: expect.stringContaining("frobnicate"),
+    });
+  });
+
   it("stops a template that counts for ever", async () => {
     const template = createChatTemplate({ chat_template: "{% for i in range(1000000000) %}{% endfor %}" });
     await expect(template.render(user)).rejects.toThrow("range");

@@ -152,6 +152,13 @@ describe("loading a tokenizer", () => {
       { model: { type: "WordPiece", vocab: { a: 0 }, unk_token: "[UNK]" } },
     ],
     [
+      "a normalizer with damaged rules",
+      {
+        normalizer: { type: "Precompiled", precompiled_charsmap: "/////w==" },
+        model: { type: "BPE", vocab: { a: 0 }, merges: [] },
+      },
+    ],
+    [
       "a pattern that is none",
       {
         pre_tokenizer: { type: "Split", pattern: { Regex: "(" }, behavior: "Isolated" },
