@@ -1,23 +1,20 @@
 import { HfmsError } from "../errors.js";
-import type { PatternLibrary } from "./pattern-library.js";
+import { type CompilePattern, patternOf } from "./patterns.js";
 import { precompiledNormalizer } from "./precompiled.js";
 import type { TaggedConfig } from "./types.js";
 
 export type Normalize = (text: string) => string;
 
-/**
- * Compiles tokenizer.json's `normalizer`. Where the library differs from huggingface/tokenizers (BERT's rules beyond
- * the BMP and for unassigned characters, a final sigma, empty text) the rule is written here; the rest is the library's.
- */
+/** Compiles tokenizer.json's `normalizer`, with huggingface/tokenizers' rules character by character. */
 export function compileNormalizer(
   config: TaggedConfig | null | undefined,
-  library: PatternLibrary,
+  compile: CompilePattern,
 ): Normalize {
   if (!config) return (text) => text;
   switch (config.type) {
     case "Sequence": {
       const steps = ((config.normalizers ?? []) as TaggedConfig[]).map((step) =>
-        compileNormalizer(step, library),
+        compileNormalizer(step, compile),
       );
       return (text) => steps.reduce((result, step) => step(result), text);
     }
@@ -39,8 +36,8 @@ export function compileNormalizer(
     case "Prepend":
       return (text) => (text === "" ? text : `${config.prepend}${text}`);
     case "Replace": {
-      const replace = new library.ReplaceNormalizer(config);
-      return (text) => replace.normalize(text);
+      const pattern = patternOf(config, compile);
+      return (text) => text.replace(pattern, () => String(config.content ?? ""));
     }
     case "Precompiled":
       return config.precompiled_charsmap

@@ -1,6 +1,6 @@
 import { HfmsError } from "../errors.js";
 import { toByteLevel } from "./byte-level.js";
-import type { PatternLibrary } from "./pattern-library.js";
+import { type CompilePattern, literalPattern, patternOf } from "./patterns.js";
 import type { TaggedConfig } from "./types.js";
 
 /** Splits a piece of normalized text into words; `first` says that the piece begins the whole text. */
@@ -22,17 +22,17 @@ const GPT2 =
   /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
 /**
- * Compiles tokenizer.json's `pre_tokenizer`. The library's own ones ignore parts of the format (Split's `behavior` and
- * `invert`, Metaspace's `split`, non-ASCII digits and word characters), so only its reading of patterns is used.
+ * Compiles tokenizer.json's `pre_tokenizer`. (The library's own ones leave out Split's `behavior`, Metaspace's `split`
+ * and digits and letters beyond ASCII.)
  */
 export function compilePreTokenizer(
   config: TaggedConfig | null | undefined,
-  library: PatternLibrary,
+  compile: CompilePattern,
 ): PreTokenizer {
   const steps = flatten(config);
   const byteLevel = steps.at(-1)?.type === "ByteLevel";
   const splits = steps.map((step, index) => {
-    const split = compileStep(step, library);
+    const split = compileStep(step, compile);
     // Steps after ByteLevel (Falcon has them) see its alphabet, so here the words are written out in it.
     if (step.type !== "ByteLevel" || (byteLevel && index === steps.length - 1)) return split;
     return (text: string, first: boolean) => split(text, first).map(toByteLevel);
@@ -56,7 +56,7 @@ function flatten(config: TaggedConfig | null | undefined): TaggedConfig[] {
   return ((config.pretokenizers ?? []) as TaggedConfig[]).flatMap(flatten);
 }
 
-function compileStep(config: TaggedConfig, library: PatternLibrary): PreTokenize {
+function compileStep(config: TaggedConfig, compile: CompilePattern): PreTokenize {
   switch (config.type) {
     case "ByteLevel": {
       const prefix = config.add_prefix_space !== false;
@@ -91,19 +91,12 @@ function compileStep(config: TaggedConfig, library: PatternLibrary): PreTokenize
     case "FixedLength":
       return fixedLength(Number(config.length ?? 5));
     case "Split":
-      return splitter(patternOf(config, library), config.behavior as Behavior, config.invert === true);
+      return splitter(patternOf(config, compile), config.behavior as Behavior, config.invert === true);
     case "Metaspace":
       return metaspace(config);
     default:
       throw unsupported(`"${config.type}"`);
   }
-}
-
-function patternOf(config: TaggedConfig, library: PatternLibrary): RegExp {
-  // The library turns Oniguruma's syntax into JavaScript's; the pattern is a field of its Split.
-  const { pattern } = new library.SplitPreTokenizer(config);
-  if (!pattern) throw unsupported("Split without a pattern");
-  return pattern;
 }
 
 /** Rust's `NormalizedString::split`: what happens to the matches of a pattern; `invert` swaps matches and the rest. */
@@ -138,8 +131,7 @@ function metaspace(config: TaggedConfig): PreTokenize {
   const mark = String(config.replacement ?? "▁");
   const legacy = config.add_prefix_space === false ? "never" : "always";
   const scheme = String(config.prepend_scheme ?? legacy).toLowerCase();
-  const escaped = mark.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-  const words = splitter(new RegExp(escaped, "gu"), "MergedWithNext", false);
+  const words = splitter(literalPattern(mark), "MergedWithNext", false);
   return (text, first) => {
     let marked = text.replaceAll(" ", mark);
     const prepend = scheme === "always" || (scheme === "first" && first);

@@ -3,7 +3,7 @@ import { AddedTokenFinder, type Section } from "./added-tokens.js";
 import { BytePairModel } from "./byte-pair.js";
 import { Detokenizer } from "./detokenizer.js";
 import { compileNormalizer } from "./normalizer.js";
-import { loadPatternLibrary } from "./pattern-library.js";
+import { loadPatterns } from "./patterns.js";
 import { compilePostProcessor } from "./post-processor.js";
 import { compilePreTokenizer } from "./pre-tokenizer.js";
 import { contentOf } from "./special-tokens.js";
@@ -35,12 +35,12 @@ export async function createTokenizer(json: TokenizerJson, config: TokenizerConf
   if (typeof json?.model !== "object" || !json.model?.vocab) {
     throw new HfmsError("corrupt_file", "tokenizer.json has no model with a vocabulary");
   }
-  const library = await loadPatternLibrary();
+  const compile = await loadPatterns(json.normalizer, json.pre_tokenizer);
   try {
     const { vocabulary, tokens } = readVocabulary(json.model);
     const { added, specialTokens } = readAddedTokens(json, config, vocabulary);
-    const normalize = compileNormalizer(json.normalizer, library);
-    const preTokenizer = compilePreTokenizer(json.pre_tokenizer, library);
+    const normalize = compileNormalizer(json.normalizer, compile);
+    const preTokenizer = compilePreTokenizer(json.pre_tokenizer, compile);
     const model = createModel(json.model, vocabulary, tokens, preTokenizer.byteLevel);
     for (const { content, id } of added) {
       vocabulary.set(content, id);

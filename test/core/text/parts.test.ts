@@ -2,19 +2,19 @@ import { describe, expect, it } from "vitest";
 import { bytesOfToken, byteToChar, toByteLevel } from "../../../src/core/text/byte-level.js";
 import { Detokenizer } from "../../../src/core/text/detokenizer.js";
 import { compileNormalizer } from "../../../src/core/text/normalizer.js";
-import { loadPatternLibrary } from "../../../src/core/text/pattern-library.js";
+import { loadPatterns } from "../../../src/core/text/patterns.js";
 import { compilePreTokenizer } from "../../../src/core/text/pre-tokenizer.js";
 import type { TaggedConfig } from "../../../src/core/text/types.js";
 import { rows } from "./fixture.js";
 
-const library = await loadPatternLibrary();
+const compile = await loadPatterns({ Regex: "" });
 
 describe("the parts of tokenizer.json", () => {
   it("split text as huggingface/tokenizers does", () => {
     for (const { config, text, words } of rows<{ config: TaggedConfig; text: string; words: string[] }>(
       "pre-tokenizers.json",
     )) {
-      const { split, byteLevel } = compilePreTokenizer(config, library);
+      const { split, byteLevel } = compilePreTokenizer(config, compile);
       const got = split(text, true);
       expect([config, text, byteLevel ? got.map(toByteLevel) : got]).toEqual([config, text, words]);
     }
@@ -26,7 +26,7 @@ describe("the parts of tokenizer.json", () => {
       text: string;
       normalized: string;
     }>("normalizers.json")) {
-      expect([config, text, compileNormalizer(config, library)(text)]).toEqual([config, text, normalized]);
+      expect([config, text, compileNormalizer(config, compile)(text)]).toEqual([config, text, normalized]);
     }
   });
 
