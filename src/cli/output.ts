@@ -7,6 +7,23 @@ export async function write(text: string | Uint8Array): Promise<void> {
   if (text.length > 0 && !process.stdout.write(text)) await once(process.stdout, "drain");
 }
 
+/**
+ * Writes what a model said. On a terminal, control characters are shown (␛) instead of sent: nobody who writes a model's
+ * input may move the cursor or change the title of the window. Into a pipe or file the text goes as it is.
+ */
+export function writeAnswer(text: string): Promise<void> {
+  return write(process.stdout.isTTY ? visible(text) : text);
+}
+
+/** Control characters but tab and line feed as their pictures; C1 controls, which have none, as U+FFFD. */
+export function visible(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (character) => {
+    const code = character.charCodeAt(0);
+    return code < 0x20 ? String.fromCharCode(0x2400 + code) : code === 0x7f ? "␡" : "�";
+  });
+}
+
 /** Where a result goes: standard output, or a file that --output names. */
 export interface Target {
   write(bytes: string | Uint8Array): Promise<void>;

@@ -22,7 +22,8 @@ export function vectorWriter(format: VectorFormat, target: Target): VectorWriter
 }
 
 const lines = {
-  jsonl: ({ index, embedding }) => `{"index":${index},"embedding":[${decimals(embedding)}]}\n`,
+  jsonl: ({ index, embedding, truncated }) =>
+    `{"index":${index},"embedding":[${decimals(embedding)}]${truncated ? ',"truncated":true' : ""}}\n`,
   csv: ({ embedding }) => `${decimals(embedding)}\n`,
   base64: ({ index, embedding }) =>
     `{"index":${index},"embedding":"${Buffer.from(bytesOf(embedding)).toString("base64")}"}\n`,

@@ -5,7 +5,7 @@ import { BaseCommand } from "../cli/base-command.js";
 import { Conversation } from "../cli/conversation.js";
 import { renderError } from "../cli/error-report.js";
 import { defaultModels, modelChoice, modelFlags } from "../cli/model-flags.js";
-import { write } from "../cli/output.js";
+import { write, writeAnswer } from "../cli/output.js";
 import { samplingFlags, samplingParams } from "../cli/sampling-flags.js";
 import { styled } from "../cli/style.js";
 import { readPrompt } from "../cli/text-input.js";
@@ -54,7 +54,7 @@ From a pipe it answers once, like \`hfms run\`.`;
     await using engine = await this.openEngine();
     const answer = await followAnswer(
       engine.generate({ ...request, prompt: conversation.messages }, this.signal),
-      { display: this.display, print: this.jsonEnabled() ? undefined : write, verbose: flags.verbose },
+      { display: this.display, print: this.jsonEnabled() ? undefined : writeAnswer, verbose: flags.verbose },
     );
     if (flags.verbose) this.display.line(timingsLine(answer.done));
     return answerDocument(answer);
@@ -100,7 +100,7 @@ From a pipe it answers once, like \`hfms run\`.`;
     let text = "";
     const print = (part: string) => {
       text += part;
-      return write(part);
+      return writeAnswer(part);
     };
     try {
       await this.interruptible(async (signal) => {

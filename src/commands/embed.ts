@@ -114,13 +114,17 @@ float32; csv is one vector a line without a header; npy is NumPy's matrix; json 
         this.signal,
       );
       let ready: ReadyEvent | undefined;
+      let cut = 0;
       for await (const event of this.display.follow(events)) {
-        if (event.type === "embedding") await writer.add(event);
-        else if (event.type === "ready") {
+        if (event.type === "embedding") {
+          await writer.add(event);
+          if (event.truncated) cut++;
+        } else if (event.type === "ready") {
           ready = event;
           if (flags.verbose) this.display.line(readyLine(ready));
         } else {
           await writer.end(ready!, event);
+          if (cut > 0) this.display.notice(`${cut} of ${event.count} texts were too long, and were cut`);
           if (flags.verbose) this.display.line(timingsLine(event));
         }
       }

@@ -37,7 +37,8 @@ function renderModels(models: LocalModel[]): Promise<string> {
       model.model,
       model.aliases.join(", "),
       model.modelType ?? "",
-      formatBytes(model.size),
+      // A folder or file of the user's own is not in the cache and takes nothing there.
+      model.size === 0 ? "" : formatBytes(model.size),
       model.graphs.map(({ dtype, size }) => `${dtype} ${formatBytes(size)}`).join(", "),
       model.lastUsed ? formatAge(new Date(model.lastUsed), now) : "",
     ]),

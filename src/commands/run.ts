@@ -4,7 +4,7 @@ import * as Flags from "@oclif/core/flags";
 import { type AnswerDocument, answerDocument, followAnswer, timingsLine } from "../cli/answer.js";
 import { BaseCommand } from "../cli/base-command.js";
 import { defaultModels, modelChoice, modelFlags } from "../cli/model-flags.js";
-import { write } from "../cli/output.js";
+import { writeAnswer } from "../cli/output.js";
 import { samplingFlags, samplingParams } from "../cli/sampling-flags.js";
 import { readPrompt } from "../cli/text-input.js";
 import { HfmsError } from "../core/index.js";
@@ -78,7 +78,7 @@ Without any word, the model is ${defaultModels.generate}.`;
         },
         this.signal,
       ),
-      { display: this.display, print: this.jsonEnabled() ? undefined : write, verbose: flags.verbose },
+      { display: this.display, print: this.jsonEnabled() ? undefined : writeAnswer, verbose: flags.verbose },
     );
     if (flags.verbose) this.display.line(timingsLine(answer.done));
     return answerDocument(answer);

@@ -4,7 +4,7 @@ import { errorTable } from "../../src/core/index.js";
 
 it("documents every error code with its exit code", async () => {
   const text = await readFile(new URL("../../docs/exit-codes.md", import.meta.url), "utf8");
-  const rows = [...text.matchAll(/^\| (\d+) \| `(\w+)` \| \S.* \|$/gm)].map(([, exit, code]) => [
+  const rows = [...text.matchAll(/^\|\s+(\d+) \| `(\w+)`\s+\| \S.* \|$/gm)].map(([, exit, code]) => [
     code,
     Number(exit),
   ]);
