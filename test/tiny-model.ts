@@ -1,0 +1,112 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, onTestFinished } from "vitest";
+import { convert } from "../src/core/convert.js";
+import { GRAPH_FILE, type GraphManifest } from "../src/core/graph-store.js";
+import type { DecoderInfo, EncoderInfo } from "../src/core/models/types.js";
+import type { Dtype, ProgressEvent } from "../src/core/requests.js";
+import { Decoder } from "../src/core/runtime/decoder.js";
+import { Encoder } from "../src/core/runtime/encoder.js";
+import { type decoderGoldens, type encoderGoldens, golden } from "./golden/reference.js";
+
+type GoldenName = (typeof decoderGoldens | typeof encoderGoldens)[number];
+
+/** A folder for the graphs of one test file: `graphs()` is where they are kept until its tests have ended. */
+export function graphsFolder(): () => string {
+  let folder = "";
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(os.tmpdir(), "hfms-graphs-"));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+  return () => folder;
+}
+
+/** What `convert` asks to know of a golden. */
+export function goldenSource(name: GoldenName) {
+  const { directory, reference } = golden(name as "llama-gqa");
+  const index = "model.safetensors.index.json";
+  const weights =
+    reference.file ?? (existsSync(path.join(directory, index)) ? index : "model.safetensors");
+  return { model: `golden/${name}`, revision: "0".repeat(40), source: "local", directory, weights } as const;
+}
+
+/** Builds a golden's graph below `root`; a second time it is there already. */
+export async function tinyGraph(
+  name: GoldenName,
+  { root, dtype = "fp32" }: { root: string; dtype?: Dtype },
+): Promise<{ directory: string; graph: string; manifest: GraphManifest }> {
+  const built = await finish(convert(goldenSource(name), { root, dtype }));
+  return { ...built, graph: path.join(built.directory, GRAPH_FILE) };
+}
+
+/** A golden's decoder, which goes when the test ends. */
+export async function tinyDecoder(
+  name: (typeof decoderGoldens)[number],
+  options: { root: string; dtype?: Dtype },
+): Promise<Decoder> {
+  const { graph, manifest } = await tinyGraph(name, options);
+  const decoder = await Decoder.load(graph, manifest.info as DecoderInfo, { threads: 2 });
+  onTestFinished(() => decoder[Symbol.asyncDispose]());
+  return decoder;
+}
+
+/** A golden's encoder, which goes when the test ends. */
+export async function tinyEncoder(
+  name: (typeof encoderGoldens)[number],
+  options: { root: string; dtype?: Dtype },
+): Promise<Encoder> {
+  const { graph, manifest } = await tinyGraph(name, options);
+  const encoder = await Encoder.load(graph, manifest.info as EncoderInfo, { threads: 2 });
+  onTestFinished(() => encoder[Symbol.asyncDispose]());
+  return encoder;
+}
+
+/** Runs long work to its end and returns its result. */
+export async function finish<R>(work: AsyncGenerator<unknown, R>): Promise<R> {
+  for (;;) {
+    const step = await work.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** Everything that a generator yields. */
+export async function collect<E>(events: AsyncIterable<E>): Promise<E[]> {
+  const all: E[] = [];
+  for await (const event of events) all.push(event);
+  return all;
+}
+
+/** Lets the greedy tokens follow a prompt, one run each. */
+export async function greedyTokens(decoder: Decoder, prompt: readonly number[], count: number): Promise<number[]> {
+  decoder.truncate(0);
+  const tokens: number[] = [];
+  let logits = await decoder.append(prompt);
+  while (tokens.length < count) {
+    tokens.push(indexOfLargest(logits));
+    if (tokens.length < count) logits = await decoder.append(tokens.slice(-1));
+  }
+  return tokens;
+}
+
+export function indexOfLargest(values: Float32Array): number {
+  return values.reduce((best, value, i) => (value > values[best] ? i : best), 0);
+}
+
+export function largestDifference(a: Float32Array, b: Float32Array): number {
+  if (a.length !== b.length) throw new RangeError(`${a.length} values against ${b.length}`);
+  return a.reduce((largest, value, i) => Math.max(largest, Math.abs(value - b[i])), 0);
+}
+
+export function cosine(a: Float32Array, b: Float32Array): number {
+  let [dot, aa, bb] = [0, 0, 0];
+  for (let i = 0; i < a.length; i++) {
+    dot += a[i] * b[i];
+    aa += a[i] * a[i];
+    bb += b[i] * b[i];
+  }
+  return dot / Math.sqrt(aa * bb);
+}
+
+export type { ProgressEvent };
