@@ -16,12 +16,12 @@ export function renderFacts(facts: [string, string | undefined][], stream: NodeJ
     .join("\n");
 }
 
-/** Breaks plain text at blanks; a longer word stands on a line of its own. */
+/** Breaks plain text at blanks. A word that is longer than a line is broken after a slash or dash, or anywhere. */
 export function wrapWords(text: string, width: number): string[] {
   const lines: string[] = [];
   for (const paragraph of text.split("\n")) {
     let line = "";
-    for (const word of paragraph.split(" ")) {
+    for (const word of paragraph.split(" ").flatMap((word) => broken(word, width))) {
       if (line !== "" && line.length + 1 + word.length > width) {
         lines.push(line);
         line = word;
@@ -30,4 +30,17 @@ export function wrapWords(text: string, width: number): string[] {
     lines.push(line);
   }
   return lines;
+}
+
+function broken(word: string, width: number): string[] {
+  const parts: string[] = [];
+  let rest = word;
+  while (rest.length > width) {
+    const head = rest.slice(0, width);
+    const mark = Math.max(head.lastIndexOf("/"), head.lastIndexOf("-")) + 1;
+    const end = mark > width / 3 ? mark : width;
+    parts.push(rest.slice(0, end));
+    rest = rest.slice(end);
+  }
+  return [...parts, rest];
 }

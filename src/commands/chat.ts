@@ -105,7 +105,13 @@ From a pipe it answers once, like \`hfms run\`.`;
     try {
       await this.interruptible(async (signal) => {
         const events = engine.generate({ ...request, prompt: conversation.messages }, signal);
-        const { done } = await followAnswer(events, { display: this.display, print, verbose });
+        // What was chosen is said once.
+        const first = conversation.turns.length === 1;
+        const { done } = await followAnswer(events, {
+          display: this.display,
+          print,
+          verbose: verbose && first,
+        });
         if (verbose) this.display.line(timingsLine(done));
         if (done.finishReason === "length" && request.maxTokens === undefined) {
           this.display.notice("the context is full, so the answer ends here; /clear starts over");

@@ -68,7 +68,7 @@ async function renderSkills(skills: DiscoveredSkill[]): Promise<string> {
   const table = await renderTable(
     [
       { title: "SKILL" },
-      { title: "WHAT", wrap: true },
+      { title: "WHAT", wrap: true, optional: true },
       { title: "TASKS", wrap: true },
       { title: "DEFAULT MODEL", wrap: true },
       { title: "MEMORY", align: "right" },
@@ -89,5 +89,5 @@ async function renderSkills(skills: DiscoveredSkill[]): Promise<string> {
     stdout,
   );
   const running = skills.filter(({ runnable, fits }) => runnable.yes && fits !== false).length;
-  return `${table}\n\n${skills.length} skills, ${running} run here`;
+  return `${table}\n\n${skills.length} ${skills.length === 1 ? "skill" : "skills"}, ${running} can run here`;
 }

@@ -27,11 +27,11 @@ function renderModels(models: LocalModel[]): Promise<string> {
   return renderTable(
     [
       { title: "MODEL", wrap: true },
-      { title: "ALIASES", wrap: true },
+      { title: "ALIASES", wrap: true, optional: true },
       { title: "TYPE" },
       { title: "SIZE", align: "right" },
       { title: "GRAPHS", wrap: true },
-      { title: "USED" },
+      { title: "USED", optional: true },
     ],
     models.map((model) => [
       model.model,

@@ -27,7 +27,7 @@ describe("hfms discover", () => {
     const { stdout } = await hfms(home(), ["discover", "--runnable"]);
     expect(stdout).toMatch(/^SKILL .*RUNS HERE$/m);
     expect(stdout).toMatch(/^hf_gpt2 .* yes$/m);
-    expect(stdout).toMatch(/\n\d+ skills, \d+ run here\n$/);
+    expect(stdout).toMatch(/\n\d+ skills, \d+ can run here\n$/);
   });
 
   it("says so when nothing matches", async () => {

@@ -57,7 +57,7 @@ describe("a table", () => {
   });
 
   it("becomes blocks of lines when not even that fits", async () => {
-    expect(await renderTable(columns, rows, screen(20))).toContain("NAME: minilm\nSIZE: 9 MB");
+    expect(await renderTable(columns, rows, screen(20))).toContain("\n\nNAME  minilm\nSIZE  9 MB");
   });
 });
 
@@ -71,8 +71,14 @@ describe("facts", () => {
     expect(renderFacts(facts, screen())).toBe("model  gpt2\ntype   gpt2");
   });
 
-  it("break long values at blanks", () => {
+  it("break long values at blanks, and long words after a slash or dash", () => {
     expect(wrapWords("one two three four", 9)).toEqual(["one two", "three", "four"]);
+    expect(wrapWords("openai-community/gpt2 abcdefghijklmnopqrstuvw", 18)).toEqual([
+      "openai-community/",
+      "gpt2",
+      "abcdefghijklmnopqr",
+      "stuvw",
+    ]);
   });
 });
 
