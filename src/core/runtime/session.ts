@@ -32,7 +32,7 @@ export class Session implements AsyncDisposable {
   readonly #memory: Pointer;
   readonly #session: Pointer;
   readonly #bindings = new Set<Binding>();
-  #disposed = false;
+  #disposal: Promise<void> | undefined;
 
   private constructor(ort: OrtLibrary, env: Pointer, memory: Pointer, session: Pointer) {
     this.#ort = ort;
@@ -65,19 +65,20 @@ export class Session implements AsyncDisposable {
 
   /** A set of bound inputs and outputs. Several may exist; each runs one at a time. */
   createBinding(): Binding {
-    if (this.#disposed) throw new HfmsError("internal_error", "the session is disposed");
-    const binding = new Binding(this.#ort, this.#session, this.#memory, (closed) =>
-      this.#bindings.delete(closed),
-    );
+    if (this.#disposal) throw new HfmsError("internal_error", "the session is disposed");
+    const binding = new Binding(this.#ort, this.#session, this.#memory, () => this.#bindings.delete(binding));
     this.#bindings.add(binding);
     return binding;
   }
 
   /** Stops runs that are under way, waits for them to end, and releases everything. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    for (const binding of [...this.#bindings]) await binding[Symbol.asyncDispose]();
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposal ??= this.#release();
+    return this.#disposal;
+  }
+
+  async #release(): Promise<void> {
+    await Promise.all([...this.#bindings].map((binding) => binding[Symbol.asyncDispose]()));
     this.#ort.get("ReleaseSession", this.#session);
     this.#ort.get("ReleaseMemoryInfo", this.#memory);
     this.#ort.get("ReleaseEnv", this.#env);
@@ -110,17 +111,17 @@ export class Binding implements AsyncDisposable {
   readonly #memory: Pointer;
   readonly #binding: Pointer;
   readonly #runOptions: Pointer;
-  readonly #onDispose: (binding: Binding) => void;
+  readonly #onRelease: () => void;
   /** The bound memory by name, so that it stays reachable for as long as native code may touch it. */
   readonly #bound = new Map<string, Tensor>();
   #running: Promise<void> | undefined;
-  #disposed = false;
+  #disposal: Promise<void> | undefined;
 
-  constructor(ort: OrtLibrary, session: Pointer, memory: Pointer, onDispose: (binding: Binding) => void) {
+  constructor(ort: OrtLibrary, session: Pointer, memory: Pointer, onRelease: () => void) {
     this.#ort = ort;
     this.#session = session;
     this.#memory = memory;
-    this.#onDispose = onDispose;
+    this.#onRelease = onRelease;
     this.#binding = ort.make("CreateIoBinding", session);
     try {
       this.#runOptions = ort.make("CreateRunOptions");
@@ -143,8 +144,7 @@ export class Binding implements AsyncDisposable {
 
   /** Runs the graph once. An abort ends it at the next node and throws `aborted`. */
   async run(signal?: AbortSignal): Promise<void> {
-    if (this.#disposed) throw new HfmsError("internal_error", "the binding is disposed");
-    if (this.#running) throw new HfmsError("internal_error", "the binding is already running");
+    this.#requireIdle();
     if (signal?.aborted) throw new HfmsError("aborted", "stopped", { cause: signal.reason });
     const terminate = (): void => this.#ort.call("RunOptionsSetTerminate", this.#runOptions);
     signal?.addEventListener("abort", terminate, { once: true });
@@ -154,15 +154,17 @@ export class Binding implements AsyncDisposable {
     } finally {
       this.#running = undefined;
       signal?.removeEventListener("abort", terminate);
-      if (signal?.aborted && !this.#disposed) this.#ort.call("RunOptionsUnsetTerminate", this.#runOptions);
+      if (signal?.aborted && !this.#disposal) this.#ort.call("RunOptionsUnsetTerminate", this.#runOptions);
     }
   }
 
   /** Stops a run that is under way, waits for it, and releases the native objects. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#onDispose(this);
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposal ??= this.#release();
+    return this.#disposal;
+  }
+
+  async #release(): Promise<void> {
     if (this.#running) {
       this.#ort.call("RunOptionsSetTerminate", this.#runOptions);
       await this.#running.catch(() => {}); // its own caller hears of the failure
@@ -170,9 +172,18 @@ export class Binding implements AsyncDisposable {
     this.#ort.get("ReleaseIoBinding", this.#binding);
     this.#ort.get("ReleaseRunOptions", this.#runOptions);
     this.#bound.clear();
+    // Only now: the session waits for the bindings that it knows of before it goes itself.
+    this.#onRelease();
+  }
+
+  /** Memory that a run reads or writes must not be replaced, because nothing would keep it reachable. */
+  #requireIdle(): void {
+    if (this.#disposal) throw new HfmsError("internal_error", "the binding is disposed");
+    if (this.#running) throw new HfmsError("internal_error", "the binding is already running");
   }
 
   #bind(member: "BindInput" | "BindOutput", name: string, tensor: Tensor): void {
+    this.#requireIdle();
     const { data, shape } = tensor;
     if (data.length < elementCount(shape)) {
       throw new HfmsError("internal_error", `${name}: ${data.length} elements can't hold [${shape}]`);
