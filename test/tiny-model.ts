@@ -27,8 +27,7 @@ export function graphsFolder(): () => string {
 export function goldenSource(name: GoldenName) {
   const { directory, reference } = golden(name as "llama-gqa");
   const index = "model.safetensors.index.json";
-  const weights =
-    reference.file ?? (existsSync(path.join(directory, index)) ? index : "model.safetensors");
+  const weights = reference.file ?? (existsSync(path.join(directory, index)) ? index : "model.safetensors");
   return { model: `golden/${name}`, revision: "0".repeat(40), source: "local", directory, weights } as const;
 }
 
@@ -79,7 +78,11 @@ export async function collect<E>(events: AsyncIterable<E>): Promise<E[]> {
 }
 
 /** Lets the greedy tokens follow a prompt, one run each. */
-export async function greedyTokens(decoder: Decoder, prompt: readonly number[], count: number): Promise<number[]> {
+export async function greedyTokens(
+  decoder: Decoder,
+  prompt: readonly number[],
+  count: number,
+): Promise<number[]> {
   decoder.truncate(0);
   const tokens: number[] = [];
   let logits = await decoder.append(prompt);

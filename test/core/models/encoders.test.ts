@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { loadTokenizer } from "../../../src/core/text/tokenizer.js";
 import { encoderGoldens, golden } from "../../golden/reference.js";
 import { graphsFolder, largestDifference, tinyEncoder } from "../../tiny-model.js";
-import { loadTokenizer } from "../../../src/core/text/tokenizer.js";
 
 // Sums in another order; the worst of all goldens was 5.5e-6, on values of up to 4.
 const TOLERANCE = 3e-5;
@@ -32,16 +32,19 @@ describe.each(encoderGoldens)("%s", (name) => {
     }
   });
 
-  it.each(["fp32", "int8", "int4"] as const)("gives a row in %s bit-equal numbers in any batch", async (dtype) => {
-    const encoder = await tinyEncoder(name, { root: graphs(), dtype });
-    const hidden = encoder.info.hiddenSize;
-    const alone: Float32Array[] = [];
-    for (const row of rows) alone.push((await encoder.run([row])).data.slice());
-    const together = await encoder.run(rows);
-    const width = together.shape[1];
-    for (const [r, row] of rows.entries()) {
-      const start = r * width * hidden;
-      expect(together.data.slice(start, start + row.length * hidden)).toEqual(alone[r]);
-    }
-  });
+  it.each(["fp32", "int8", "int4"] as const)(
+    "gives a row in %s bit-equal numbers in any batch",
+    async (dtype) => {
+      const encoder = await tinyEncoder(name, { root: graphs(), dtype });
+      const hidden = encoder.info.hiddenSize;
+      const alone: Float32Array[] = [];
+      for (const row of rows) alone.push((await encoder.run([row])).data.slice());
+      const together = await encoder.run(rows);
+      const width = together.shape[1];
+      for (const [r, row] of rows.entries()) {
+        const start = r * width * hidden;
+        expect(together.data.slice(start, start + row.length * hidden)).toEqual(alone[r]);
+      }
+    },
+  );
 });
