@@ -46,6 +46,9 @@ export function reportError(error: unknown, context: { argv: string[]; config?: 
   if (error instanceof Interrupted) {
     return { code: "aborted", message: "stopped", hint: hintOf(error.cause) };
   }
+  // Ctrl-C at one of inquirer's questions.
+  if ((error as Error | undefined)?.name === "ExitPromptError")
+    return { code: "aborted", message: "stopped" };
   if (error instanceof HfmsError) {
     return { code: error.code, message: unwrapped(error.message), hint: error.hint, param: error.param };
   }

@@ -27,7 +27,10 @@ export default class Rm extends BaseCommand {
     const names = args.models as string[];
     if (!flags.yes) refuseUnattended();
     await using engine = await this.openEngine();
-    if (!flags.yes) await this.confirm(names, await engine.list());
+    if (!flags.yes && !(await this.confirm(names, await engine.list()))) {
+      this.display.line("nothing was removed");
+      return { removed: [] };
+    }
     const removed: RemovedModel[] = [];
     for (const name of names) {
       const result = await engine.remove(name);
@@ -38,18 +41,16 @@ export default class Rm extends BaseCommand {
     return { removed };
   }
 
-  /** Throws unless somebody at the terminal says yes. */
-  private async confirm(names: string[], local: LocalModel[]): Promise<void> {
+  private async confirm(names: string[], local: LocalModel[]): Promise<boolean> {
     const { confirm } = await import("@inquirer/prompts");
     const sizes = names.map((name) => {
       const model = local.find((one) => one.model === name || one.aliases.includes(name));
       return model ? `${name} (${formatBytes(model.size)})` : name;
     });
-    const yes = await confirm(
+    return confirm(
       { message: `Remove ${sizes.join(", ")}?`, default: false },
       { signal: this.signal, output: process.stderr },
     );
-    if (!yes) throw new HfmsError("aborted", "nothing was removed");
   }
 }
 

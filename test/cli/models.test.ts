@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { golden } from "../golden/reference.js";
 import { type HubServer, startHubServer } from "../hub-server.js";
 import { hfms, type Options, temporaryHome } from "./hfms.js";
+import { hasTerminal, openTerminal } from "./terminal-session.js";
 
 const home = temporaryHome();
 const { directory, reference } = golden("llama-gqa");
@@ -77,6 +78,22 @@ describe("models from a Hub", () => {
       stderr: expect.stringContaining("no models on this machine yet"),
     });
     expect(JSON.parse((await hfms(home(), ["list", "--json"])).stdout)).toEqual({ models: [] });
+  });
+
+  it.skipIf(!hasTerminal)("are removed from a terminal only when somebody says yes", async () => {
+    await online(["pull", "org/tiny"]);
+    for (const [answer, code, kept] of [
+      ["n\r", 0, true],
+      ["\u0003", 130, true],
+      ["y\r", 0, false],
+    ] as const) {
+      await using terminal = openTerminal(home(), ["rm", "org/tiny"]);
+      await terminal.until(/Remove org\/tiny \(.+\)\?/);
+      await terminal.type(answer);
+      expect((await terminal.ended).code).toBe(code);
+      const { models } = JSON.parse((await hfms(home(), ["list", "--json"])).stdout);
+      expect(models).toHaveLength(kept ? 1 : 0);
+    }
   });
 
   it("are pulled one after the other, and a failure names the one at fault", async () => {
