@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import type { Machine, OsFacts } from "../../../src/core/hardware/types.js";
+import type { Backend, Machine, OsFacts } from "../../../src/core/hardware/types.js";
 
 const FIXTURES = path.join(import.meta.dirname, "../../fixtures/hardware");
 
@@ -63,3 +63,10 @@ export function capturedMachine(capture: Capture = {}): Machine & { ran: string[
 
 export const GiB = 2 ** 30;
 export const MiB = 2 ** 20;
+
+/** What a backend sees and says on that machine, and the tools that it ran. */
+export async function look(backend: Backend, capture: Capture) {
+  const machine = capturedMachine(capture);
+  const devices = await backend.detect(machine);
+  return { devices, ran: machine.ran, ...(await backend.usable(devices, machine)) };
+}
