@@ -57,28 +57,32 @@ export class Sampler {
   #draw(logits: Float32Array): number {
     const { temperature, topK, topP, minP } = this.#params;
     const best = logits[argmax(logits)];
-    const floor = Math.max(
-      best - NEGLIGIBLE * temperature,
-      minP > 0 ? best + Math.log(minP) * temperature : -Infinity,
-    );
     const weight = (token: number): number => Math.exp((logits[token] - best) / temperature);
-    if (topK === 0 && topP === 1) return this.#pick(above(logits, floor), weight);
+    const bottom = best - NEGLIGIBLE * temperature;
+    const least = minP > 0 ? Math.max(bottom, best + Math.log(minP) * temperature) : bottom;
+    if (topK === 0 && topP === 1) return this.#pick(above(logits, least), weight);
 
     // Equal logits keep the order of their ids, so that a seed gives the same text everywhere.
     const byLogit = (a: number, b: number): number => logits[b] - logits[a] || a - b;
-    const total = topK > 0 || topP === 1 ? 0 : sum(above(logits, floor), weight);
+    // min-p comes last and may only shorten the list: the mass that top-p asks for is one of all tokens.
+    const pick = (tokens: number[]): number =>
+      this.#pick(
+        tokens.filter((token) => logits[token] >= least),
+        weight,
+      );
+    const total = topK > 0 || topP === 1 ? 0 : sum(above(logits, bottom), weight);
     // The likeliest tokens are few: look at a narrow band below the best first and widen it only when it must be.
     for (let band = 4; ; band *= 2) {
-      const bottom = Math.max(floor, best - band * temperature);
-      const complete = bottom === floor;
-      const tokens = above(logits, bottom);
+      const floor = Math.max(bottom, best - band * temperature);
+      const complete = floor === bottom;
+      const tokens = above(logits, floor);
       if (topK > 0) {
         if (tokens.length < topK && !complete) continue;
         const top = tokens.sort(byLogit).slice(0, topK);
-        return this.#pick(topP === 1 ? top : nucleus(top, topP * sum(top, weight), weight), weight);
+        return pick(topP === 1 ? top : nucleus(top, topP * sum(top, weight), weight));
       }
       if (!complete && sum(tokens, weight) < topP * total) continue;
-      return this.#pick(nucleus(tokens.sort(byLogit), topP * total, weight), weight);
+      return pick(nucleus(tokens.sort(byLogit), topP * total, weight));
     }
   }
 
