@@ -25,7 +25,7 @@ export async function* embed(
   const sentence = await readSentenceConfig(model.textDirectory);
   const settings = readSettings(model, request, sentence);
   const { hiddenSize } = encoder.info;
-  using _turn = await model.turn.take();
+  using _turn = await model.turn.take(signal);
   const start = performance.now();
   let index = 0;
   let promptTokens = 0;

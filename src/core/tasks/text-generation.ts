@@ -27,7 +27,7 @@ export async function* generate(
   const stops = new StopMatcher(request.stop ?? []);
   const stopTokens = new Set(model.manifest.stopTokens);
 
-  using _turn = await model.turn.take();
+  using _turn = await model.turn.take(signal);
   const start = performance.now();
   decoder.truncate(0);
   let logits = await decoder.append(prompt, { signal });
