@@ -52,6 +52,8 @@ export class ModelPool implements AsyncDisposable {
   readonly #config: Config;
   readonly #registry: Registry;
   readonly #loaded = new Map<string, LoadedModel>();
+  /** Two requests for a model that is not loaded yet load it once. */
+  readonly #loading = new Map<string, Turn>();
 
   constructor(config: Config, registry: Registry) {
     this.#config = config;
@@ -66,25 +68,29 @@ export class ModelPool implements AsyncDisposable {
   ): AsyncGenerator<LoadEvent, LoadedModel> {
     const key = JSON.stringify([choice.model, choice.dtype, choice.device, choice.source, choice.revision]);
     const loaded = this.#loaded.get(key);
-    if (loaded) {
-      yield { ...loaded.ready, loadMs: 0 };
-      return loaded;
-    }
+    const model = loaded ?? (yield* this.#loadOnce(key, choice, task, signal));
+    requireTask(model.manifest, task);
+    yield { ...model.ready, task, ...(loaded && { loadMs: 0 }) };
+    return model;
+  }
+
+  async *#loadOnce(
+    key: string,
+    choice: ModelChoice,
+    task: string,
+    signal?: AbortSignal,
+  ): AsyncGenerator<NoticeEvent | ProgressEvent, LoadedModel> {
+    const turn = this.#loading.get(key) ?? new Turn();
+    this.#loading.set(key, turn);
+    using _turn = await turn.take(signal);
+    const loaded = this.#loaded.get(key);
+    if (loaded) return loaded;
     const start = performance.now();
     const machine = createMachine({ executionProviders: async () => [], runtimeDevices: async () => [] });
     const device = await selectDeviceAtStart(machine, choice);
     if (device.notice) yield { type: "notice", message: device.notice };
     const { directory, manifest, fetched } = yield* this.prepare(choice, signal);
-    if (!manifest.tasks.includes(task)) {
-      throw new HfmsError(
-        "unsupported_task",
-        `${manifest.model} does ${manifest.tasks.join(", ")}, not ${task}`,
-        {
-          hint: manifest.info.kind === "encoder" ? "use `hfms embed`" : "use `hfms run`",
-          param: "model",
-        },
-      );
-    }
+    requireTask(manifest, task);
     yield {
       type: "progress",
       phase: "load",
@@ -94,10 +100,16 @@ export class ModelPool implements AsyncDisposable {
       total: manifest.weightsSize,
     };
     const textDirectory = manifest.ownText ? directory : fetched.directory;
-    const [tokenizer, runner] = await Promise.all([
+    const [text, opened] = await Promise.allSettled([
       loadText(textDirectory, signal),
       this.#open(directory, manifest),
     ]);
+    if (opened.status === "rejected") throw opened.reason;
+    if (text.status === "rejected") {
+      await close(opened.value);
+      throw text.reason;
+    }
+    const [tokenizer, runner] = [text.value, opened.value];
     const ready: ReadyEvent = {
       type: "ready",
       model: manifest.model,
@@ -115,7 +127,6 @@ export class ModelPool implements AsyncDisposable {
     const prompts = this.#chosen(choice)?.prompts ?? {};
     const model = { manifest, textDirectory, tokenizer, runner, ready, prompts, turn: new Turn() };
     this.#loaded.set(key, model);
-    yield ready;
     return model;
   }
 
@@ -206,11 +217,25 @@ export class ModelPool implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { runner } of this.#loaded.values()) {
-      await (runner.kind === "decoder" ? runner.decoder : runner.encoder)[Symbol.asyncDispose]();
-    }
+    for (const { runner } of this.#loaded.values()) await close(runner);
     this.#loaded.clear();
   }
+}
+
+function close(runner: LoadedModel["runner"]): Promise<void> {
+  return (runner.kind === "decoder" ? runner.decoder : runner.encoder)[Symbol.asyncDispose]();
+}
+
+function requireTask(manifest: GraphManifest, task: string): void {
+  if (manifest.tasks.includes(task)) return;
+  throw new HfmsError(
+    "unsupported_task",
+    `${manifest.model} does ${manifest.tasks.join(", ")}, not ${task}`,
+    {
+      hint: manifest.info.kind === "encoder" ? "use `hfms embed`" : "use `hfms run`",
+      param: "model",
+    },
+  );
 }
 
 async function loadText(directory: string, signal?: AbortSignal): Promise<Tokenizer> {

@@ -141,7 +141,14 @@ function tokenBudget(promptLength: number, contextLength: number, { maxTokens }:
       { hint: "shorten the prompt, or use a model with a longer context", param: "prompt" },
     );
   }
-  return Math.min(maxTokens ?? left, left);
+  if (maxTokens !== undefined && maxTokens > left) {
+    throw new HfmsError(
+      "context_length_exceeded",
+      `the prompt has ${promptLength} tokens and ${maxTokens} more were asked for; the model's context is ${contextLength}`,
+      { hint: `ask for at most ${left}, or leave the number out to use what is left`, param: "maxTokens" },
+    );
+  }
+  return maxTokens ?? left;
 }
 
 /** What the request says goes before what the model's authors chose. */
