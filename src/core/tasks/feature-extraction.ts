@@ -30,7 +30,7 @@ export async function* embed(
   let index = 0;
   let promptTokens = 0;
 
-  for await (const texts of windows(request.input, WINDOW)) {
+  for await (const texts of windows(request.input, WINDOW, signal)) {
     throwIfAborted(signal);
     const rows = texts.map((text, i) => tokenize(model, settings, text, index + i));
     const vectors = new Array<Float32Array>(rows.length);
