@@ -24,6 +24,8 @@ export abstract class BaseCommand extends Command {
     }),
   };
 
+  /** What to do after Ctrl-C, where there is something to say. */
+  protected readonly stoppedHint?: string;
   readonly #interrupt = new AbortController();
   #signalName?: NodeJS.Signals;
   #display?: ProgressDisplay;
@@ -64,7 +66,9 @@ export abstract class BaseCommand extends Command {
   }
 
   override async catch(error: Error): Promise<never> {
-    throw this.#signalName ? new Interrupted(this.#signalName, error) : error;
+    throw this.#signalName
+      ? new Interrupted(this.#signalName, { hint: this.stoppedHint, cause: error })
+      : error;
   }
 
   override async finally(_error: Error | undefined): Promise<void> {

@@ -15,10 +15,12 @@ export interface ErrorReport {
 /** Ctrl-C or SIGTERM ended the command. 130 and 143 are what shells expect of a program that such a signal ends. */
 export class Interrupted extends Error {
   readonly signal: NodeJS.Signals;
+  readonly hint?: string;
 
-  constructor(signal: NodeJS.Signals, cause?: unknown) {
+  constructor(signal: NodeJS.Signals, { hint, cause }: { hint?: string; cause?: unknown } = {}) {
     super("stopped", { cause });
     this.signal = signal;
+    this.hint = hint;
   }
 
   get exitCode(): number {
@@ -44,7 +46,7 @@ export function printError(error: unknown, context: { argv: string[]; config?: C
 
 export function reportError(error: unknown, context: { argv: string[]; config?: Config }): ErrorReport {
   if (error instanceof Interrupted) {
-    return { code: "aborted", message: "stopped", hint: hintOf(error.cause) };
+    return { code: "aborted", message: "stopped", hint: error.hint };
   }
   // Ctrl-C at one of inquirer's questions.
   if ((error as Error | undefined)?.name === "ExitPromptError")
@@ -78,10 +80,6 @@ function exitRequest(error: unknown): number | undefined {
 /** oclif puts its own words around what a flag's parser threw. */
 function unwrapped(message: string): string {
   return /^Parsing --\S+ \n\t([\s\S]*)\nSee more help with --help$/.exec(message)?.[1] ?? message;
-}
-
-function hintOf(cause: unknown): string | undefined {
-  return cause instanceof HfmsError ? cause.hint : undefined;
 }
 
 function wantsJson(argv: string[]): boolean {

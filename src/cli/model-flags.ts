@@ -1,9 +1,6 @@
 import * as Flags from "@oclif/core/flags";
 import { deviceNames, dtypes, type ModelChoice, sourceNames } from "../core/index.js";
 
-/** What `run` and `chat`, and `embed`, take when no model is named: small, and also published as packages. */
-export const defaultModels = { generate: "smollm2", embed: "minilm" } as const;
-
 const helpGroup = "MODEL";
 
 export const dtypeFlag = Flags.option({

@@ -8,6 +8,7 @@ const FIRST_LINE_MS = 3000;
 const NEXT_LINE_MS = 15_000;
 const WIDEST_BAR = 24;
 const NARROWEST_BAR = 6;
+const SHORTEST_TITLE = 20;
 
 const verbs = {
   resolve: "looking up",
@@ -92,7 +93,8 @@ export class ProgressDisplay {
     // The last column stays free: a full line would wrap, and could not be taken away.
     const width = (terminalWidth(this.#stream) ?? 80) - 1;
     const facts = this.#facts(event).join("  ").slice(0, width);
-    const title = shorten(`${verbs[event.phase]} ${event.what}`, width - (facts ? facts.length + 2 : 0));
+    const room = width - (facts ? facts.length + 2 : 0);
+    const title = room < SHORTEST_TITLE ? "" : shorten(`${verbs[event.phase]} ${event.what}`, room);
     const left = width - [title, facts, ""].filter((part, i) => part || i === 2).join("  ").length;
     const bar = event.total && left >= NARROWEST_BAR ? drawBar(event.done / event.total, left) : "";
     const parts = [title, bar && styled("cyan", bar, this.#stream), facts].filter(Boolean);
@@ -148,7 +150,7 @@ function ofTotal(done: string, total: string): string {
 
 function shorten(text: string, width: number): string {
   if (text.length <= width) return text;
-  return width < 2 ? "" : `${text.slice(0, width - 1)}…`;
+  return `${text.slice(0, width - 1)}…`;
 }
 
 function isNotice(event: { type: string }): event is NoticeEvent {

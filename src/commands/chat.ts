@@ -4,12 +4,12 @@ import { type AnswerDocument, answerDocument, followAnswer, timingsLine } from "
 import { BaseCommand } from "../cli/base-command.js";
 import { Conversation } from "../cli/conversation.js";
 import { renderError } from "../cli/error-report.js";
-import { defaultModels, modelChoice, modelFlags } from "../cli/model-flags.js";
+import { modelChoice, modelFlags } from "../cli/model-flags.js";
 import { write, writeAnswer } from "../cli/output.js";
 import { samplingFlags, samplingParams } from "../cli/sampling-flags.js";
 import { styled } from "../cli/style.js";
 import { readPrompt } from "../cli/text-input.js";
-import { type Engine, type GenerateRequest, HfmsError } from "../core/index.js";
+import { defaultModels, type Engine, type GenerateRequest, HfmsError } from "../core/index.js";
 
 export default class Chat extends BaseCommand {
   static override summary = "have a conversation with a model";

