@@ -61,7 +61,6 @@ export async function* convert(
     weights,
     format: matrixFormat(choice.dtype, kind),
   });
-  const { streams, size } = g.layout();
   const manifest: GraphManifest = {
     builder: BUILDER_VERSION,
     model: source.model,
@@ -72,7 +71,7 @@ export async function* convert(
     dtype: choice.dtype,
     dtypeReason: choice.reason,
     parameters: countParameters(file),
-    weightsSize: size,
+    weightsSize: g.layout().size,
     info,
     ...(await readGeneration(source, file, config)),
     ownText: source.weights.endsWith(".gguf"),
@@ -81,44 +80,62 @@ export async function* convert(
   const aside = `${directory}.${process.pid}-${randomBytes(4).toString("hex")}.tmp`;
   try {
     await fs.mkdir(aside, { recursive: true });
-    const progress = {
-      type: "progress",
-      phase: "convert",
-      what: source.model,
-      total: streams.length,
-      unit: "tensors",
-    } as const;
-    yield { ...progress, done: 0 };
-    const out = await fs.open(path.join(aside, WEIGHTS_FILE), "w");
-    try {
-      await out.truncate(size);
-      for (const [i, { stream, offsets }] of streams.entries()) {
-        const positions = [...offsets];
-        for await (const pieces of stream.chunks()) {
-          throwIfAborted(signal);
-          for (const [j, piece] of pieces.entries()) {
-            await out.write(piece, 0, piece.byteLength, positions[j]);
-            positions[j] += piece.byteLength;
-          }
-        }
-        yield { ...progress, done: i + 1 };
-      }
-    } finally {
-      await out.close();
-    }
+    yield* writeWeights(g, path.join(aside, WEIGHTS_FILE), source.model, signal);
     await fs.writeFile(
       path.join(aside, GRAPH_FILE),
       g.encode(WEIGHTS_FILE, { version: String(BUILDER_VERSION) }),
     );
-    if (source.weights.endsWith(".gguf")) await writeText(aside, file);
+    if (manifest.ownText) await writeText(aside, file);
     await fs.writeFile(path.join(aside, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
+    throwIfAborted(signal);
     await publish(aside, directory);
     if (options.dtype === "auto") await writeAutoChoice(root, manifest, source.weights);
   } catch (error) {
-    await fs.rm(aside, { recursive: true, force: true });
     throw fromFileSystem(error, directory);
+  } finally {
+    // Also when the consumer left in the middle, where nothing is thrown; a published folder is not there any more.
+    await fs.rm(aside, { recursive: true, force: true });
   }
   return { directory, manifest };
+}
+
+/** Streams every tensor to its place in the file; progress is in tensors. */
+async function* writeWeights(
+  g: GraphBuilder,
+  file: string,
+  model: string,
+  signal?: AbortSignal,
+): AsyncGenerator<ProgressEvent> {
+  const { streams, size } = g.layout();
+  const progress = {
+    type: "progress",
+    phase: "convert",
+    what: model,
+    total: streams.length,
+    unit: "tensors",
+  } as const;
+  yield { ...progress, done: 0 };
+  await using out = await fs.open(file, "w");
+  await out.truncate(size);
+  for (const [i, { stream, offsets }] of streams.entries()) {
+    const positions = [...offsets];
+    for await (const pieces of stream.chunks()) {
+      throwIfAborted(signal);
+      for (const [j, piece] of pieces.entries()) {
+        await writeWhole(out, piece, positions[j]);
+        positions[j] += piece.byteLength;
+      }
+    }
+    yield { ...progress, done: i + 1 };
+  }
+}
+
+/** A disk that is nearly full takes a part of the bytes first; only the next write fails. */
+async function writeWhole(out: fs.FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.byteLength; ) {
+    const { bytesWritten } = await out.write(bytes, done, bytes.byteLength - done, position + done);
+    done += bytesWritten;
+  }
 }
 
 async function readModel(
@@ -237,7 +254,11 @@ async function publish(aside: string, directory: string): Promise<void> {
   try {
     await fs.rename(aside, directory);
   } catch (error) {
-    if (!(await readManifest(directory))) throw error;
-    await fs.rm(aside, { recursive: true, force: true });
+    if (await readManifest(directory)) return;
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== "ENOTEMPTY" && code !== "EEXIST" && code !== "EPERM") throw error;
+    // What stands there is damaged, or it would have been used.
+    await fs.rm(directory, { recursive: true, force: true });
+    await fs.rename(aside, directory);
   }
 }
