@@ -33,9 +33,9 @@ export interface GraphManifest {
   ownText: boolean;
 }
 
-/** Where the graphs of one model live: <root>/<org--name>/<revision>/. */
+/** Where the graphs of one model live: <root>/<org--name>/<revision>/; a path begins with --, which no Hub id does. */
 export function graphsDirectory(root: string, model: string, revision?: string): string {
-  const safe = model.replace(/[^A-Za-z0-9._-]+/g, "--").replace(/^[.-]+/, "");
+  const safe = model.replace(/[^A-Za-z0-9._-]+/g, "--").replace(/^\.+/, "");
   return path.join(root, "graphs", safe, ...(revision === undefined ? [] : [revision]));
 }
 

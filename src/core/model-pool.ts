@@ -11,7 +11,8 @@ import {
   readManifest,
 } from "./graph-store.js";
 import { createMachine } from "./hardware/machine.js";
-import { selectDeviceAtStart } from "./hardware/select.js";
+import { type DeviceChoice, selectDeviceAtStart } from "./hardware/select.js";
+import type { Machine } from "./hardware/types.js";
 import type { FetchedModel } from "./hub/index.js";
 import type { ModelRef, Repository } from "./hub/types.js";
 import type { DecoderInfo, EncoderInfo } from "./models/types.js";
@@ -45,6 +46,14 @@ export interface BuiltModel {
   fetched: FetchedModel;
 }
 
+interface LoadOptions {
+  choice: ModelChoice;
+  task: string;
+  device: DeviceChoice;
+  machine: Machine;
+  signal?: AbortSignal;
+}
+
 type LoadEvent = NoticeEvent | ProgressEvent | ReadyEvent;
 
 /** Brings models from their names to the point where they run, and keeps them until the engine closes. */
@@ -66,19 +75,20 @@ export class ModelPool implements AsyncDisposable {
     task: string,
     signal?: AbortSignal,
   ): AsyncGenerator<LoadEvent, LoadedModel> {
-    const key = JSON.stringify([choice.model, choice.dtype, choice.device, choice.source, choice.revision]);
+    const machine = createMachine({ executionProviders: async () => [], runtimeDevices: async () => [] });
+    const device = await selectDeviceAtStart(machine, choice);
+    if (device.notice) yield { type: "notice", message: device.notice };
+    const key = JSON.stringify([choice.model, choice.dtype, device.device, choice.source, choice.revision]);
     const loaded = this.#loaded.get(key);
-    const model = loaded ?? (yield* this.#loadOnce(key, choice, task, signal));
+    const model = loaded ?? (yield* this.#loadOnce(key, { choice, task, device, machine, signal }));
     requireTask(model.manifest, task);
-    yield { ...model.ready, task, ...(loaded && { loadMs: 0 }) };
+    yield { ...model.ready, task, deviceReason: device.reason, ...(loaded && { loadMs: 0 }) };
     return model;
   }
 
   async *#loadOnce(
     key: string,
-    choice: ModelChoice,
-    task: string,
-    signal?: AbortSignal,
+    { choice, task, device, machine, signal }: LoadOptions,
   ): AsyncGenerator<NoticeEvent | ProgressEvent, LoadedModel> {
     const turn = this.#loading.get(key) ?? new Turn();
     this.#loading.set(key, turn);
@@ -86,9 +96,6 @@ export class ModelPool implements AsyncDisposable {
     const loaded = this.#loaded.get(key);
     if (loaded) return loaded;
     const start = performance.now();
-    const machine = createMachine({ executionProviders: async () => [], runtimeDevices: async () => [] });
-    const device = await selectDeviceAtStart(machine, choice);
-    if (device.notice) yield { type: "notice", message: device.notice };
     const { directory, manifest, fetched } = yield* this.prepare(choice, signal);
     requireTask(manifest, task);
     yield {
