@@ -11,6 +11,7 @@ import {
   type GraphManifest,
   graphDirectory,
   MANIFEST_FILE,
+  PREFILL_FILE,
   readManifest,
   WEIGHTS_FILE,
   writeAutoChoice,
@@ -57,10 +58,12 @@ export async function* convert(
   }
 
   const g = new GraphBuilder();
-  const info = architecture.build(g, architecture.parseConfig(config), {
-    weights,
-    format: matrixFormat(choice.dtype, kind),
-  });
+  const settings = architecture.parseConfig(config);
+  const context = { weights, format: matrixFormat(choice.dtype, kind) };
+  const info = architecture.build(g, settings, { ...context, compute: "blocks" });
+  const prefill = kind === "decoder" && choice.dtype === "int8" ? new GraphBuilder() : undefined;
+  // It declares the same weights in the same order, so their places in the file are the same.
+  if (prefill) architecture.build(prefill, settings, { ...context, compute: "floats" });
   const manifest: GraphManifest = {
     builder: BUILDER_VERSION,
     model: source.model,
@@ -73,6 +76,7 @@ export async function* convert(
     parameters: countParameters(file),
     weightsSize: g.layout().size,
     info,
+    prefill: prefill !== undefined,
     ...(await readGeneration(source, file, config)),
     ownText: source.weights.endsWith(".gguf"),
   };
@@ -81,10 +85,9 @@ export async function* convert(
   try {
     await fs.mkdir(aside, { recursive: true });
     yield* writeWeights(g, path.join(aside, WEIGHTS_FILE), source.model, signal);
-    await fs.writeFile(
-      path.join(aside, GRAPH_FILE),
-      g.encode(WEIGHTS_FILE, { version: String(BUILDER_VERSION) }),
-    );
+    const metadata = { version: String(BUILDER_VERSION) };
+    await fs.writeFile(path.join(aside, GRAPH_FILE), g.encode(WEIGHTS_FILE, metadata));
+    if (prefill) await fs.writeFile(path.join(aside, PREFILL_FILE), prefill.encode(WEIGHTS_FILE, metadata));
     if (manifest.ownText) await writeText(aside, file);
     await fs.writeFile(path.join(aside, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
     throwIfAborted(signal);

@@ -5,9 +5,11 @@ import type { GraphInfo } from "./models/types.js";
 import type { Dtype, SamplingParams, SourceName } from "./requests.js";
 
 /** Part of the cache key: raise it when the same weights give another graph. */
-export const BUILDER_VERSION = 1;
+export const BUILDER_VERSION = 2;
 
 export const GRAPH_FILE = "model.onnx";
+/** The same weights multiplied in float32, for prompts; only beside int8 decoders. */
+export const PREFILL_FILE = "prefill.onnx";
 export const WEIGHTS_FILE = "weights.bin";
 export const MANIFEST_FILE = "hfms.json";
 
@@ -25,6 +27,8 @@ export interface GraphManifest {
   /** Bytes of the weights file. */
   weightsSize: number;
   info: GraphInfo;
+  /** There is a graph for prompts (PREFILL_FILE). */
+  prefill: boolean;
   /** Ids that end an answer (decoders). */
   stopTokens: number[];
   /** Sampling that the model's authors chose (generation_config.json), used where a request says nothing. */

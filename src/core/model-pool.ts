@@ -7,18 +7,20 @@ import {
   GRAPH_FILE,
   type GraphManifest,
   graphDirectory,
+  PREFILL_FILE,
   readAutoChoice,
   readManifest,
 } from "./graph-store.js";
 import { createMachine } from "./hardware/machine.js";
+import { readProcessor } from "./hardware/processor.js";
 import { type DeviceChoice, selectDeviceAtStart } from "./hardware/select.js";
 import type { Machine } from "./hardware/types.js";
 import type { FetchedModel } from "./hub/index.js";
 import type { ModelRef, Repository } from "./hub/types.js";
-import type { DecoderInfo, EncoderInfo } from "./models/types.js";
 import type { Dtype, ModelChoice, NoticeEvent, ProgressEvent, ReadyEvent } from "./requests.js";
 import type { Decoder } from "./runtime/decoder.js";
 import type { Encoder } from "./runtime/encoder.js";
+import { hasFastInt8, prefersFloats } from "./runtime/prefill-policy.js";
 import { Turn } from "./runtime/turn.js";
 import { chooseModel } from "./skills/chosen-model.js";
 import type { Registry } from "./skills/registry.js";
@@ -109,7 +111,7 @@ export class ModelPool implements AsyncDisposable {
     const textDirectory = manifest.ownText ? directory : fetched.directory;
     const [text, opened] = await Promise.allSettled([
       loadText(textDirectory, signal),
-      this.#open(directory, manifest),
+      this.#open(directory, manifest, machine),
     ]);
     if (opened.status === "rejected") throw opened.reason;
     if (text.status === "rejected") {
@@ -212,15 +214,19 @@ export class ModelPool implements AsyncDisposable {
     return chosen.kind === "hub" ? chosen.model : undefined;
   }
 
-  async #open(directory: string, { info }: GraphManifest): Promise<LoadedModel["runner"]> {
-    const graph = path.join(directory, GRAPH_FILE);
+  async #open(directory: string, manifest: GraphManifest, machine: Machine): Promise<LoadedModel["runner"]> {
+    const { info, parameters } = manifest;
     const options = { threads: this.#config.threads ?? os.availableParallelism() };
-    if (info.kind === "decoder") {
-      const { Decoder } = await import("./runtime/decoder.js");
-      return { kind: "decoder", decoder: await Decoder.load(graph, info as DecoderInfo, options) };
+    const step = path.join(directory, GRAPH_FILE);
+    if (info.kind === "encoder") {
+      const { Encoder } = await import("./runtime/encoder.js");
+      return { kind: "encoder", encoder: await Encoder.load(step, info, options) };
     }
-    const { Encoder } = await import("./runtime/encoder.js");
-    return { kind: "encoder", encoder: await Encoder.load(graph, info as EncoderInfo, options) };
+    const { Decoder } = await import("./runtime/decoder.js");
+    const prefill = manifest.prefill ? path.join(directory, PREFILL_FILE) : undefined;
+    const facts = { parameters, fastInt8: hasFastInt8((await readProcessor(machine)).instructionSets) };
+    const graphs = { step, prefill, usesPrefill: (tokens: number) => prefersFloats(tokens, facts) };
+    return { kind: "decoder", decoder: await Decoder.load(graphs, info, options) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

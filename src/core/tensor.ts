@@ -25,7 +25,9 @@ export function createTensor<T extends ElementType>(
   const { array: TypedArray, bytes } = elementTypes[type];
   const length = elementCount(shape);
   // Through an ArrayBuffer of its own: V8 may put a small typed array on its heap, where it moves under native code.
-  const data = new TypedArray(new ArrayBuffer(length * bytes)) as InstanceType<(typeof elementTypes)[T]["array"]>;
+  const data = new TypedArray(new ArrayBuffer(length * bytes)) as InstanceType<
+    (typeof elementTypes)[T]["array"]
+  >;
   return { type, shape, data };
 }
 

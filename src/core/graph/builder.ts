@@ -130,6 +130,7 @@ export class GraphBuilder {
 
   /** The same bytes under another name and shape: a table that one node gathers from and another multiplies with. */
   view(of: Value, name: string, shape: readonly number[]): Value {
+    if (this.#shared.views.has(name)) return name as Value;
     this.#shared.views.set(name, of);
     const spec = this.#spec(of);
     this.#shared.streams.push({ specs: [{ name, type: spec.type, shape }], chunks: async function* () {} });

@@ -8,10 +8,25 @@ export interface ModelWeights {
   shape(name: string): readonly number[];
   /** Rows [firstRow, firstRow + rows) of the first axis as float32; all of the tensor by default. */
   read(name: string, firstRow?: number, rows?: number): Promise<Float32Array>;
+  /**
+   * Rows of a matrix whose stored blocks fit the asked format without a detour through floats, with less loss or none;
+   * undefined where the stored format and the asked one have nothing in common.
+   */
+  readBlocks(
+    name: string,
+    firstRow: number,
+    rows: number,
+    format: BlockFormat,
+  ): Promise<{ data: Uint8Array; scales: Float32Array } | undefined>;
 }
 
 /** How the graph holds a matrix. Quantized formats are symmetric, one float32 scale for each block of a row. */
-export type MatrixFormat = { bits: 32 } | { bits: 8 | 4; blockSize: 16 | 32 | 64 | 128 };
+export type MatrixFormat = { bits: 32 } | BlockFormat;
+
+export interface BlockFormat {
+  bits: 8 | 4;
+  blockSize: 16 | 32 | 64 | 128;
+}
 
 /** What a matrix does in the model, which decides its format. */
 export type MatrixRole =
@@ -27,4 +42,10 @@ export type MatrixRole =
 export interface BuildContext {
   weights: ModelWeights;
   format(role: MatrixRole, columns: number): MatrixFormat;
+  /**
+   * How a quantized matrix is multiplied with. `blocks`: activations are rounded to int8 block by block, the fastest for
+   * a token at a time. `floats`: the matrix becomes float32 on the way, which costs as much as some eighty tokens and
+   * rounds no activation.
+   */
+  compute: "blocks" | "floats";
 }

@@ -86,7 +86,7 @@ export const bert: Architecture<z.infer<typeof schema>> = {
         of(["attention.output.dense"], "attention_output"),
         ctx,
       );
-      const projected = product(at.at("attn/output"), attended, out.matrix);
+      const projected = product(at.at("attn/output"), attended, out.matrix, { compute: ctx.compute });
       // BERT norms after the sum, so the normed value is the next residual.
       ({ normed: x } = addLayerNorm(
         at,

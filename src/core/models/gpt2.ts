@@ -79,7 +79,7 @@ export const gpt2: Architecture<z.infer<typeof schema>> = {
         linearOf(`${name}.attn.c_proj`, "attention_output"),
         ctx,
       );
-      const projected = product(at.at("attn/c_proj"), attended, out.matrix);
+      const projected = product(at.at("attn/c_proj"), attended, out.matrix, { compute: ctx.compute });
       const postNorm = { weight: `${name}.ln_2.weight`, bias: `${name}.ln_2.bias`, epsilon };
       ({ normed, sum: x } = addLayerNorm(at, "ln_2", x, projected, out.bias, postNorm, ctx));
       const up = linearOf(`${name}.mlp.c_fc`, "mlp_up");

@@ -1,5 +1,8 @@
 import { HfmsError } from "../errors.js";
 import type { ModelWeights } from "../graph/model-weights.js";
+import type { QuantizedBlocks } from "../weights/quantized-blocks.js";
+import { relayoutQ4_0, relayoutQ8_0 } from "../weights/relayout.js";
+import { requantizeQ4_1 } from "../weights/requantize.js";
 import type { WeightFile } from "../weights/types.js";
 import type { Architecture } from "./types.js";
 
@@ -85,36 +88,62 @@ function weightsBy(
         if (firstRow === undefined) return last.values;
         return last.values.slice(firstRow * columns, (firstRow + (rows ?? 0)) * columns);
       }
-      const headDim = layouts.headDim?.(name);
-      if (headDim === undefined) return file.readFloat32(tensor.name, firstRow, rows);
       const first = firstRow ?? 0;
-      return readHalfSplit(file, tensor, headDim, first, rows ?? tensor.shape[0] - first);
+      const count = rows ?? tensor.shape[0] - first;
+      const columns = tensor.shape[1] ?? 1;
+      return inModelOrder(layouts.headDim?.(name), first, count, columns, (from, n) =>
+        file.readFloat32(tensor.name, from, n),
+      );
+    },
+    async readBlocks(name, first, count, { bits, blockSize }) {
+      const tensor = info(name);
+      const convert = blockSize === 32 ? blockConversions[`${tensor.dtype}:${bits}`] : undefined;
+      const [rows, columns] = tensor.shape;
+      if (!convert || layouts.transposed?.(name) || columns % blockSize !== 0) return undefined;
+      const stored = await inModelOrder(
+        layouts.headDim?.(name),
+        first,
+        count,
+        tensor.byteLength / rows,
+        (from, n) => file.readBytes(tensor.name, from, n),
+      );
+      return convert(stored, count, columns);
     },
   };
 }
 
+/** Stored blocks to MatMulNBits blocks of 32, by stored type and asked bits. */
+const blockConversions: Record<
+  string,
+  (bytes: Uint8Array, rows: number, columns: number) => QuantizedBlocks
+> = {
+  "Q8_0:8": relayoutQ8_0,
+  "Q4_1:8": requantizeQ4_1,
+  "Q4_0:4": relayoutQ4_0,
+};
+
 /**
- * llama.cpp's converter interleaves the two halves of each head's rows: stored row 2j + s is PyTorch's row
- * s · headDim/2 + j. Reads PyTorch's rows [first, first + count).
+ * Rows [first, first + count) in PyTorch's order. llama.cpp's converter interleaves the two halves of each head's rows:
+ * stored row 2j + s of a head is PyTorch's row s · headDim/2 + j. `length` is what a row takes in the array.
  */
-async function readHalfSplit(
-  file: WeightFile,
-  tensor: { name: string; shape: number[] },
-  headDim: number,
+async function inModelOrder<A extends Float32Array | Uint8Array>(
+  headDim: number | undefined,
   first: number,
   count: number,
-): Promise<Float32Array> {
-  const columns = tensor.shape[1] ?? 1;
+  length: number,
+  read: (first: number, count: number) => Promise<A>,
+): Promise<A> {
+  if (headDim === undefined) return read(first, count);
   const start = Math.floor(first / headDim) * headDim;
   const end = Math.ceil((first + count) / headDim) * headDim;
-  const stored = await file.readFloat32(tensor.name, start, end - start);
-  const result = new Float32Array(count * columns);
+  const stored = await read(start, end - start);
+  const result = stored.slice(0, count * length) as A;
   const half = headDim / 2;
   for (let i = 0; i < count; i++) {
     const row = first + i - start;
     const within = row % headDim;
     const from = row - within + (within < half ? 2 * within : 2 * (within - half) + 1);
-    result.set(stored.subarray(from * columns, (from + 1) * columns), i * columns);
+    result.set(stored.subarray(from * length, (from + 1) * length), i * length);
   }
   return result;
 }

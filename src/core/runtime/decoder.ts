@@ -10,24 +10,42 @@ import { type Binding, Session, type SessionOptions } from "./session.js";
  */
 const PREFILL_CHUNK = 512;
 
+/** The files of a built decoder: one graph for every run, and one that is better at prompts. */
+export interface DecoderGraphs {
+  step: string;
+  prefill?: string;
+  /** Whether a run of this many tokens goes through `prefill`. */
+  usesPrefill(tokens: number): boolean;
+}
+
 /** A decoder graph with the memory of one sequence: logits of the next token, one run after the other. */
 export class Decoder implements AsyncDisposable {
   readonly info: DecoderInfo;
-  readonly #session: Session;
+  readonly #graphs: DecoderGraphs;
+  readonly #options: SessionOptions;
   readonly #cache: KvCache;
-  readonly #step: Step;
+  readonly #steps = new Map<string, Promise<Step>>();
   /** Tokens whose keys and values are in the cache. */
   #length = 0;
 
-  private constructor(session: Session, info: DecoderInfo) {
-    this.#session = session;
+  private constructor(graphs: DecoderGraphs, info: DecoderInfo, options: SessionOptions) {
+    this.#graphs = graphs;
+    this.#options = options;
     this.info = info;
     this.#cache = new KvCache(info, 1, info.contextLength);
-    this.#step = new Step(session, info, 1);
   }
 
-  static async load(graph: string, info: DecoderInfo, options: SessionOptions): Promise<Decoder> {
-    return new Decoder(await Session.create(graph, options), info);
+  /** Opens the graph that the first prompt will need; the other one is opened by `prepare` or when it is needed. */
+  static async load(graphs: DecoderGraphs, info: DecoderInfo, options: SessionOptions): Promise<Decoder> {
+    const decoder = new Decoder(graphs, info, options);
+    await decoder.#open(graphs.prefill ?? graphs.step);
+    return decoder;
+  }
+
+  /** Begins to open the graph for single tokens, so that it is ready when the prompt is done. */
+  prepare(): void {
+    // A failure is heard of by the run that needs it.
+    this.#open(this.#graphs.step).catch(() => {});
   }
 
   get length(): number {
@@ -55,39 +73,62 @@ export class Decoder implements AsyncDisposable {
         `${total} tokens exceed the context of ${this.info.contextLength}`,
       );
     }
+    // All pieces of a prompt go the same way, or where they are cut would show in the result.
+    const graph = this.#graphFor(tokens.length);
     let logits: Float32Array | undefined;
     for (const piece of chunks(tokens, chunk))
-      logits = (await this.#run(piece, [piece.length - 1], signal)).data;
+      logits = (await this.#run(piece, [piece.length - 1], graph, signal)).data;
     if (!logits) throw new HfmsError("internal_error", "no tokens to append");
     return logits;
   }
 
   /** Appends tokens in one run and returns the logits of every position, [tokens, vocabulary]. */
   async appendAll(tokens: readonly number[], signal?: AbortSignal): Promise<Tensor<Float32Array>> {
-    return this.#run(tokens, [...tokens.keys()], signal);
+    return this.#run(tokens, [...tokens.keys()], this.#graphFor(tokens.length), signal);
   }
 
   async #run(
     tokens: readonly number[],
     indices: number[],
+    graph: string,
     signal?: AbortSignal,
   ): Promise<Tensor<Float32Array>> {
     const total = this.#length + tokens.length;
-    const moved = this.#cache.reserve(total, this.#length);
-    const logits = await this.#step.run({
-      tokens,
-      past: this.#length,
-      indices,
-      cache: this.#cache,
-      moved,
-      signal,
-    });
+    const step = await this.#open(graph);
+    this.#cache.reserve(total, this.#length);
+    const logits = await step.run({ tokens, past: this.#length, indices, cache: this.#cache, signal });
     this.#length = total;
     return logits;
   }
 
+  #graphFor(tokens: number): string {
+    const { step, prefill, usesPrefill } = this.#graphs;
+    return prefill !== undefined && usesPrefill(tokens) ? prefill : step;
+  }
+
+  #optionsFor(graph: string): SessionOptions {
+    if (graph !== this.#graphs.prefill) return this.#options;
+    // Folded, its constant matrices would stand in memory as floats, four times as large.
+    return {
+      ...this.#options,
+      config: { ...this.#options.config, "optimization.disable_specified_optimizers": "ConstantFolding" },
+    };
+  }
+
+  #open(graph: string): Promise<Step> {
+    let step = this.#steps.get(graph);
+    if (!step) {
+      step = Session.create(graph, this.#optionsFor(graph)).then((session) => new Step(session, this.info, 1));
+      this.#steps.set(graph, step);
+      step.catch(() => this.#steps.delete(graph));
+    }
+    return step;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#session[Symbol.asyncDispose]();
+    const steps = await Promise.allSettled(this.#steps.values());
+    this.#steps.clear();
+    for (const step of steps) if (step.status === "fulfilled") await step.value[Symbol.asyncDispose]();
   }
 }
 
@@ -109,15 +150,16 @@ interface StepRun {
   past: number;
   indices: number[];
   cache: KvCache;
-  /** The cache's memory has moved. */
-  moved: boolean;
   signal?: AbortSignal;
 }
 
 /** The bound inputs and outputs of a run. Memory is bound again only when a shape changes: a decode step binds nothing. */
-class Step {
+class Step implements AsyncDisposable {
   readonly #info: DecoderInfo;
+  readonly #session: Session;
   readonly #binding: Binding;
+  /** The state of the cache that is bound. */
+  #cacheVersion = -1;
   #inputIds: Tensor<BigInt64Array> | undefined;
   #positionIds: Tensor<BigInt64Array> | undefined;
   #logitsIndices: Tensor<BigInt64Array> | undefined;
@@ -127,13 +169,14 @@ class Step {
 
   constructor(session: Session, info: DecoderInfo, batch: number) {
     this.#info = info;
+    this.#session = session;
     this.#binding = session.createBinding();
     this.#seqlensK = createTensor("int32", [batch]);
     this.#binding.input("seqlens_k", this.#seqlensK).input("total_sequence_length", this.#total);
   }
 
-  async run({ tokens, past, indices, cache, moved, signal }: StepRun): Promise<Tensor<Float32Array>> {
-    if (moved) this.#bindCache(cache);
+  async run({ tokens, past, indices, cache, signal }: StepRun): Promise<Tensor<Float32Array>> {
+    if (cache.version !== this.#cacheVersion) this.#bindCache(cache);
     if (this.#inputIds?.data.length !== tokens.length) this.#bindTokens(tokens.length);
     if (this.#logitsIndices?.data.length !== indices.length) this.#bindLogits(indices.length);
     const inputIds = this.#inputIds as Tensor<BigInt64Array>;
@@ -150,6 +193,7 @@ class Step {
   }
 
   #bindCache(cache: KvCache): void {
+    this.#cacheVersion = cache.version;
     for (let layer = 0; layer < cache.shape.layers; layer++) {
       this.#binding
         .input(`past_key_values.${layer}.key`, cache.keys[layer])
@@ -171,5 +215,9 @@ class Step {
     this.#logitsIndices = createTensor("int64", [count]);
     this.#logits = createTensor("float32", [count, this.#info.vocabularySize]);
     this.#binding.input("logits_indices", this.#logitsIndices).output("logits", this.#logits);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session[Symbol.asyncDispose]();
   }
 }

@@ -19,6 +19,8 @@ export class KvCache {
   /** Positions that the model can have; the capacity never passes it. */
   readonly maxLength: number;
   capacity = 0;
+  /** Changes when the memory is another one and must be bound again. */
+  version = 0;
   keys: Tensor<Float32Array>[] = [];
   values: Tensor<Float32Array>[] = [];
 
@@ -34,12 +36,9 @@ export class KvCache {
     return 2 * layers * this.slots * kvHeads * this.capacity * headDim * 4;
   }
 
-  /**
-   * Makes room for `length` positions. Returns true when the memory is another one now and must be bound again.
-   * `used` positions of each slot are kept.
-   */
-  reserve(length: number, used: number): boolean {
-    if (length <= this.capacity) return false;
+  /** Makes room for `length` positions; `used` positions of each slot are kept. */
+  reserve(length: number, used: number): void {
+    if (length <= this.capacity) return;
     const grown = Math.max(length, this.capacity + Math.max(STEP, this.capacity >> 1));
     const capacity = Math.min(this.maxLength, Math.ceil(grown / STEP) * STEP);
     const grow = (tensors: Tensor<Float32Array>[]) =>
@@ -47,7 +46,7 @@ export class KvCache {
     this.keys = grow(this.keys);
     this.values = grow(this.values);
     this.capacity = capacity;
-    return true;
+    this.version++;
   }
 
   #grown(old: Tensor<Float32Array> | undefined, capacity: number, used: number): Tensor<Float32Array> {

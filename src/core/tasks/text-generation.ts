@@ -30,6 +30,7 @@ export async function* generate(
   using _turn = await model.turn.take(signal);
   const start = performance.now();
   decoder.truncate(0);
+  if (maxTokens > 1) decoder.prepare();
   let logits = await decoder.append(prompt, { signal });
   const promptMs = performance.now() - start;
 

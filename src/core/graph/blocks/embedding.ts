@@ -29,7 +29,7 @@ export function embedding(g: GraphBuilder, name: string, ids: Value, table: Tabl
     return at.node("Gather", [(table as { weight: Value }).weight, ids], { axis: 0 });
   const { data, scales, format, rows, columns } = table as Extract<Table, { data: Value }>;
   const { bits, blockSize } = format;
-  const packed = g.view(data, `${g.scope(name)}.rows`, [rows, (columns * bits) / 8]);
+  const packed = g.view(data, `${data}.rows`, [rows, (columns * bits) / 8]);
   return at.node("GatherBlockQuantized", [packed, ids, scales], {
     bits,
     block_size: blockSize,

@@ -15,11 +15,11 @@ export interface Linear {
  * runtime must dispatch in a decode step.
  *
  *   fp32:       x → FusedMatMul(transB) → Add(bias)
- *   int8, int4: x → MatMulNBits(bias)
+ *   int8, int4: x → MatMulNBits(bias), or DequantizeLinear and the fp32 way where `ctx.compute` says floats
  */
 export function linear(g: GraphBuilder, name: string, x: Value, spec: Linear, ctx: BuildContext): Value {
   const { matrix, bias } = storeLinear(g, name, spec, ctx);
-  return product(g.at(name), x, matrix, bias);
+  return product(g.at(name), x, matrix, { bias, compute: ctx.compute });
 }
 
 /** The weights of a linear layer; fused operators take its bias for themselves. */
@@ -44,16 +44,12 @@ export function product(
   g: GraphBuilder,
   x: Value,
   matrix: StoredMatrix & { rows: number; columns: number },
-  bias?: Value,
-  as?: string,
+  options: { bias?: Value; as?: string; compute?: BuildContext["compute"] } = {},
 ): Value {
-  if (matrix.format.bits === 32) {
-    const y = g.node(
-      "FusedMatMul",
-      [x, (matrix as { weight: Value }).weight],
-      { transB: 1 },
-      bias ? undefined : as,
-    );
+  const { bias, as, compute = "blocks" } = options;
+  if (matrix.format.bits === 32 || (compute === "floats" && matrix.format.bits === 8)) {
+    const weight = "weight" in matrix ? matrix.weight : dequantized(g, x, matrix);
+    const y = g.node("FusedMatMul", [x, weight], { transB: 1 }, bias ? undefined : as);
     return bias ? g.node("Add", [y, bias], {}, as) : y;
   }
   const { data, scales, format } = matrix as Extract<StoredMatrix, { data: Value }>;
@@ -61,4 +57,29 @@ export function product(
   // accuracy_level 4: activations are rounded to int8 block by block; level 1 keeps them in fp32 and is 30 times slower.
   const shape = { K: matrix.columns, N: matrix.rows, bits, block_size: blockSize, accuracy_level: 4 };
   return g.node("MatMulNBits", [x, data, scales, undefined, undefined, bias], shape, as);
+}
+
+/**
+ * An 8-bit matrix as float32 [out, in]. Each block is given as a channel of its own: DequantizeLinear runs channels on
+ * all threads, but blocks (its block_size) on one.
+ *
+ * The runtime orders nodes that need no input before all others; every matrix of the model would stand in memory at
+ * once. So the number of zero points comes, by way of a zero, from the shape of x: it can't be known before x is.
+ */
+function dequantized(
+  g: GraphBuilder,
+  x: Value,
+  matrix: StoredMatrix & { rows: number; columns: number },
+): Value {
+  const { data, scales, format } = matrix as Extract<StoredMatrix, { data: Value }>;
+  const { blockSize } = format;
+  const blocks = (matrix.rows * matrix.columns) / blockSize;
+  const blockData = g.view(data, `${data}.blocks`, [blocks, blockSize]);
+  const blockScales = g.view(scales, `${scales}.blocks`, [blocks]);
+  const dimension = g.node("Shape", [x], { start: 0, end: 1 });
+  const zero = g.node("Sub", [dimension, dimension]);
+  const count = g.node("Add", [zero, g.constant("int64", [1], [blocks])]);
+  const zeroPoints = g.node("Expand", [g.constant("uint8", [1], [128]), count]);
+  const values = g.node("DequantizeLinear", [blockData, blockScales, zeroPoints], { axis: 0 });
+  return g.node("Reshape", [values, g.constant("int64", [2], [matrix.rows, matrix.columns])]);
 }

@@ -1,6 +1,6 @@
 import { quantize } from "../../weights/quantize.js";
-import type { GraphBuilder, Value, WeightStream } from "../builder.js";
-import type { BuildContext, MatrixFormat, MatrixRole } from "../model-weights.js";
+import type { GraphBuilder, Value } from "../builder.js";
+import type { BlockFormat, BuildContext, MatrixRole } from "../model-weights.js";
 
 /** A weight matrix of the graph: tensors of the model stacked along the output axis, [out, in]. */
 export interface Matrix {
@@ -15,7 +15,7 @@ export interface Matrix {
 /** A matrix in the graph: the value(s) that hold it. */
 export type StoredMatrix =
   | { format: { bits: 32 }; weight: Value }
-  | { format: Exclude<MatrixFormat, { bits: 32 }>; data: Value; scales: Value };
+  | { format: BlockFormat; data: Value; scales: Value };
 
 /** Floats that are read at a time: 8 MB. */
 const CHUNK = 2 * 1024 * 1024;
@@ -27,7 +27,9 @@ export function storeMatrix(g: GraphBuilder, name: string, matrix: Matrix, ctx: 
     const [weight] = g.weights({
       specs: [{ name: `${name}.weight`, type: "float32", shape: [rows, columns] }],
       async *chunks() {
-        for await (const values of rowChunks(matrix, ctx)) yield [bytes(values)];
+        for (const { tensor, first, count } of rowChunks(matrix, ctx)) {
+          yield [bytes(await ctx.weights.read(tensor, first, count))];
+        }
       },
     });
     return { format, weight };
@@ -40,12 +42,20 @@ export function storeMatrix(g: GraphBuilder, name: string, matrix: Matrix, ctx: 
       { name: `${name}.scales`, type: "float32", shape: [rows, blocks] },
     ],
     async *chunks() {
-      for await (const values of rowChunks(matrix, ctx)) {
-        const quantized = quantize(values, { cols: columns, bits, blockSize, search: "least-error" });
+      for (const { tensor, first, count } of rowChunks(matrix, ctx)) {
+        const stored = await ctx.weights.readBlocks(tensor, first, count, format);
+        const quantized =
+          stored ??
+          quantize(await ctx.weights.read(tensor, first, count), {
+            cols: columns,
+            bits,
+            blockSize,
+            search: "least-error",
+          });
         yield [quantized.data, bytes(quantized.scales)];
       }
     },
-  } satisfies WeightStream);
+  });
   return { format, data, scales };
 }
 
@@ -83,14 +93,15 @@ export function storeTable(
   return value;
 }
 
-async function* rowChunks(matrix: Matrix, { weights }: BuildContext): AsyncIterable<Float32Array> {
-  const { columns } = matrix;
-  for (const tensor of matrix.tensors) {
+function* rowChunks(
+  { tensors, columns }: Matrix,
+  { weights }: BuildContext,
+): Iterable<{ tensor: string; first: number; count: number }> {
+  const step = Math.max(1, Math.floor(CHUNK / columns));
+  for (const tensor of tensors) {
     const [rows] = weights.shape(tensor);
-    const step = Math.max(1, Math.floor(CHUNK / columns));
-    for (let row = 0; row < rows; row += step) {
-      yield await weights.read(tensor, row, Math.min(step, rows - row));
-    }
+    for (let first = 0; first < rows; first += step)
+      yield { tensor, first, count: Math.min(step, rows - first) };
   }
 }
 

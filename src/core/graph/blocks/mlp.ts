@@ -38,7 +38,7 @@ export function mlp(
   ctx: BuildContext,
 ): { y: Value; bias: Value | undefined } {
   const up = storeLinear(g, "up_proj", options.up, ctx);
-  const raw = product(g.at("up_proj"), x, up.matrix);
+  const raw = product(g.at("up_proj"), x, up.matrix, { compute: ctx.compute });
   const op = activations[options.activation];
   let active: Value;
   if (op === "Relu" || !up.bias) {
@@ -49,5 +49,5 @@ export function mlp(
     active = g.node(op, [raw, up.bias]);
   }
   const down = storeLinear(g, "down_proj", options.down, ctx);
-  return { y: product(g.at("down_proj"), active, down.matrix), bias: down.bias };
+  return { y: product(g.at("down_proj"), active, down.matrix, { compute: ctx.compute }), bias: down.bias };
 }
