@@ -66,13 +66,7 @@ export class Decoder implements AsyncDisposable {
     options: { signal?: AbortSignal; chunk?: number } = {},
   ): Promise<Float32Array> {
     const { signal, chunk = PREFILL_CHUNK } = options;
-    const total = this.#length + tokens.length;
-    if (total > this.info.contextLength) {
-      throw new HfmsError(
-        "context_length_exceeded",
-        `${total} tokens exceed the context of ${this.info.contextLength}`,
-      );
-    }
+    this.#requireRoom(tokens.length);
     // All pieces of a prompt go the same way, or where they are cut would show in the result.
     const graph = this.#graphFor(tokens.length);
     let logits: Float32Array | undefined;
@@ -84,6 +78,7 @@ export class Decoder implements AsyncDisposable {
 
   /** Appends tokens in one run and returns the logits of every position, [tokens, vocabulary]. */
   async appendAll(tokens: readonly number[], signal?: AbortSignal): Promise<Tensor<Float32Array>> {
+    this.#requireRoom(tokens.length);
     return this.#run(tokens, [...tokens.keys()], this.#graphFor(tokens.length), signal);
   }
 
@@ -99,6 +94,15 @@ export class Decoder implements AsyncDisposable {
     const logits = await step.run({ tokens, past: this.#length, indices, cache: this.#cache, signal });
     this.#length = total;
     return logits;
+  }
+
+  #requireRoom(count: number): void {
+    const total = this.#length + count;
+    if (total <= this.info.contextLength) return;
+    throw new HfmsError(
+      "context_length_exceeded",
+      `${total} tokens exceed the context of ${this.info.contextLength}`,
+    );
   }
 
   #graphFor(tokens: number): string {
@@ -118,7 +122,9 @@ export class Decoder implements AsyncDisposable {
   #open(graph: string): Promise<Step> {
     let step = this.#steps.get(graph);
     if (!step) {
-      step = Session.create(graph, this.#optionsFor(graph)).then((session) => new Step(session, this.info, 1));
+      step = Session.create(graph, this.#optionsFor(graph)).then(
+        (session) => new Step(session, this.info, 1),
+      );
       this.#steps.set(graph, step);
       step.catch(() => this.#steps.delete(graph));
     }
@@ -132,16 +138,22 @@ export class Decoder implements AsyncDisposable {
   }
 }
 
+/** Attention takes its queries in blocks of this many. */
+const QUERY_BLOCK = 64;
+
 /**
- * Pieces of at most `size`, and of at least two tokens where there are two: a run of one token takes another path
- * through the kernels and would not be bit-equal to the same token in a longer run.
+ * Pieces of about `size` tokens. Nowhere is a token left alone, as a piece or as the last block of queries in one: a
+ * single row takes another path through the kernels and would not be bit-equal to the same token among others.
  */
 function* chunks(tokens: readonly number[], size: number): Iterable<readonly number[]> {
   for (let start = 0; start < tokens.length; ) {
-    let end = Math.min(tokens.length, start + size);
-    if (tokens.length - end === 1) end = size > 2 ? end - 1 : end + 1;
-    yield tokens.slice(start, end);
-    start = end;
+    const left = tokens.length - start;
+    let count = Math.min(left, Math.max(2, size));
+    const alone = (): boolean => left - count === 1 || count % QUERY_BLOCK === 1;
+    while (count > 2 && alone()) count--;
+    if (left === 3) count = 3;
+    yield tokens.slice(start, start + count);
+    start += count;
   }
 }
 
