@@ -112,6 +112,8 @@ function loadApi() {
     if (status) throw new Error(native.GetErrorMessage(status));
   };
   return {
+    // koffi unloads a library whose handle is collected, and what `native` points to would be gone.
+    library,
     call: (name: keyof typeof members, ...args: unknown[]) => check(native[name](...args)),
     make(name: keyof typeof members, ...args: unknown[]): Pointer {
       const out: Pointer[] = [null];
