@@ -3,10 +3,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
-import { convert } from "../src/core/convert.js";
-import { GRAPH_FILE, type GraphManifest } from "../src/core/graph-store.js";
+import { type ConversionSource, convert } from "../src/core/convert.js";
+import { GRAPH_FILE, type GraphManifest, PREFILL_FILE } from "../src/core/graph-store.js";
 import type { DecoderInfo, EncoderInfo } from "../src/core/models/types.js";
-import type { Dtype, ProgressEvent } from "../src/core/requests.js";
+import type { Dtype } from "../src/core/requests.js";
 import { Decoder } from "../src/core/runtime/decoder.js";
 import { Encoder } from "../src/core/runtime/encoder.js";
 import { type decoderGoldens, type encoderGoldens, golden } from "./golden/reference.js";
@@ -31,32 +31,48 @@ export function goldenSource(name: GoldenName) {
   return { model: `golden/${name}`, revision: "0".repeat(40), source: "local", directory, weights } as const;
 }
 
-/** Builds a golden's graph below `root`; a second time it is there already. */
+/** A golden by its name, or another model that `convert` can read. */
+export type TinyModel = GoldenName | ConversionSource;
+
+/** Builds a model's graph below `root`; a second time it is there already. */
 export async function tinyGraph(
-  name: GoldenName,
+  model: TinyModel,
   { root, dtype = "fp32" }: { root: string; dtype?: Dtype },
 ): Promise<{ directory: string; graph: string; manifest: GraphManifest }> {
-  const built = await finish(convert(goldenSource(name), { root, dtype }));
+  const source = typeof model === "string" ? goldenSource(model) : model;
+  const built = await finish(convert(source, { root, dtype }));
   return { ...built, graph: path.join(built.directory, GRAPH_FILE) };
 }
 
-/** A golden's decoder, which goes when the test ends. */
+/**
+ * A decoder, which goes when the test ends. Its prompts go through the graph for prompts where there is one, as those
+ * of a small model do, unless `prefill` is false.
+ */
 export async function tinyDecoder(
-  name: (typeof decoderGoldens)[number],
-  options: { root: string; dtype?: Dtype },
+  model: TinyModel,
+  {
+    threads = 2,
+    prefill = true,
+    ...options
+  }: { root: string; dtype?: Dtype; threads?: number; prefill?: boolean },
 ): Promise<Decoder> {
-  const { graph, manifest } = await tinyGraph(name, options);
-  const decoder = await Decoder.load(graph, manifest.info as DecoderInfo, { threads: 2 });
+  const { directory, graph, manifest } = await tinyGraph(model, options);
+  const graphs = {
+    step: graph,
+    prefill: prefill && manifest.prefill ? path.join(directory, PREFILL_FILE) : undefined,
+    usesPrefill: (tokens: number) => tokens > 1,
+  };
+  const decoder = await Decoder.load(graphs, manifest.info as DecoderInfo, { threads });
   onTestFinished(() => decoder[Symbol.asyncDispose]());
   return decoder;
 }
 
-/** A golden's encoder, which goes when the test ends. */
+/** An encoder, which goes when the test ends. */
 export async function tinyEncoder(
-  name: (typeof encoderGoldens)[number],
+  model: TinyModel,
   options: { root: string; dtype?: Dtype },
 ): Promise<Encoder> {
-  const { graph, manifest } = await tinyGraph(name, options);
+  const { graph, manifest } = await tinyGraph(model, options);
   const encoder = await Encoder.load(graph, manifest.info as EncoderInfo, { threads: 2 });
   onTestFinished(() => encoder[Symbol.asyncDispose]());
   return encoder;
@@ -111,5 +127,3 @@ export function cosine(a: Float32Array, b: Float32Array): number {
   }
   return dot / Math.sqrt(aa * bb);
 }
-
-export type { ProgressEvent };

@@ -5,8 +5,8 @@ import { GraphBuilder } from "../../../../src/core/graph/builder.js";
 import type { MatrixFormat } from "../../../../src/core/graph/model-weights.js";
 import { createTensor } from "../../../../src/core/tensor.js";
 import { floats, runGraph } from "../../../graph-session.js";
+import { buildContext, noise, onGrid } from "../../../memory-weights.js";
 import { largestDifference } from "../../../tiny-model.js";
-import { buildContext, noise, onGrid } from "./memory-weights.js";
 
 const [WORDS, HIDDEN] = [100, 64];
 const formats: MatrixFormat[] = [

@@ -4,8 +4,8 @@ import { GraphBuilder } from "../../../../src/core/graph/builder.js";
 import type { BuildContext, MatrixFormat } from "../../../../src/core/graph/model-weights.js";
 import { createTensor } from "../../../../src/core/tensor.js";
 import { floats, runGraph } from "../../../graph-session.js";
+import { buildContext, type MemoryTensor, noise, onGrid } from "../../../memory-weights.js";
 import { largestDifference } from "../../../tiny-model.js";
-import { buildContext, type MemoryTensor, noise, onGrid } from "./memory-weights.js";
 
 const COLUMNS = 64;
 const HEIGHTS = [32, 16, 16];

@@ -3,8 +3,8 @@ import { addLayerNorm, addRmsNorm, layerNorm, rmsNorm } from "../../../../src/co
 import { GraphBuilder } from "../../../../src/core/graph/builder.js";
 import { createTensor } from "../../../../src/core/tensor.js";
 import { floats, runGraph } from "../../../graph-session.js";
+import { buildContext, noise } from "../../../memory-weights.js";
 import { largestDifference } from "../../../tiny-model.js";
-import { buildContext, noise } from "./memory-weights.js";
 
 const [ROWS, HIDDEN] = [3, 32];
 // Large enough to show in the sixth digit.

@@ -1,4 +1,4 @@
-import type { BuildContext, MatrixFormat, ModelWeights } from "../../../../src/core/graph/model-weights.js";
+import type { BuildContext, MatrixFormat, ModelWeights } from "../src/core/graph/model-weights.js";
 
 export interface MemoryTensor {
   shape: number[];
