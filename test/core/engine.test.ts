@@ -1,0 +1,397 @@
+import { existsSync } from "node:fs";
+import { cp, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { readConfig } from "../../src/core/config.js";
+import { Engine } from "../../src/core/engine.js";
+import { deviceNames, type PullEvent } from "../../src/core/requests.js";
+import { embed, generate, openEngine } from "../engine-sandbox.js";
+import { golden } from "../golden/reference.js";
+import { type HubServerOptions, startHubServer } from "../hub-server.js";
+import { collect } from "../tiny-model.js";
+import { temporaryFolder } from "./hub/sandbox.js";
+
+const llama = golden("llama-gqa");
+const [, prompt] = llama.reference.prompts;
+const greedy = { raw: true, temperature: 0, dtype: "fp32", prompt: prompt.text, maxTokens: 12 } as const;
+const expected = prompt.greedy.slice(0, 12);
+const repositories = [
+  { id: "acme/tiny-llama", files: llama.directory },
+  { id: "acme/tiny-bert", files: golden("bert-mean").directory },
+  { id: "acme/tiny-gguf", files: golden("llama-gguf-q8_0").directory },
+];
+
+/** An engine with an empty home, and a Hub of its own. */
+async function sandbox(options: HubServerOptions = { repositories }) {
+  const server = await startHubServer(options);
+  onTestFinished(() => server.close());
+  const home = await temporaryFolder();
+  const environment = { HF_HOME: home, HF_ENDPOINT: server.url };
+  return { server, home, environment, engine: await openEngine(readConfig(environment)) };
+}
+
+async function pull(engine: Engine, request: Parameters<Engine["pull"]>[0], signal?: AbortSignal) {
+  const events = await collect(engine.pull(request, signal));
+  const of = <T extends PullEvent["type"]>(type: T) =>
+    events.filter((event): event is Extract<PullEvent, { type: T }> => event.type === type);
+  return { events, plan: of("plan")[0], done: of("done")[0], progress: of("progress") };
+}
+
+describe("running a model of the Hub", () => {
+  it("brings it, builds it and gives PyTorch's tokens; the next time nothing is asked of the Hub", async () => {
+    const { engine, server, environment } = await sandbox();
+    const first = await generate(engine, { ...greedy, model: "acme/tiny-llama" });
+    expect(first.tokens).toEqual(expected);
+    const phases = first.events.flatMap((event) => (event.type === "progress" ? [event.phase] : []));
+    expect([...new Set(phases)]).toEqual(["download", "convert", "load"]);
+    expect(first.events.find(({ type }) => type === "ready")).toMatchObject({
+      model: "acme/tiny-llama",
+      source: "hub",
+      revision: expect.stringMatching(/^[0-9a-f]{40}$/),
+    });
+
+    const asked = server.requests.length;
+    for (const change of [{}, { HF_HUB_OFFLINE: "1" }]) {
+      const again = await generate(await openEngine(readConfig({ ...environment, ...change })), {
+        ...greedy,
+        model: "acme/tiny-llama",
+      });
+      expect(again.tokens).toEqual(expected);
+      expect(again.events.flatMap((event) => (event.type === "progress" ? [event.phase] : []))).toEqual([
+        "load",
+      ]);
+    }
+    expect(server.requests).toHaveLength(asked);
+  });
+
+  it("takes GGUF repositories, and encoders", async () => {
+    const { engine } = await sandbox();
+    const [, quantized] = golden("llama-gguf-q8_0").reference.prompts;
+    const done = await generate(engine, { ...greedy, model: "acme/tiny-gguf", prompt: quantized.text });
+    expect(done.tokens).toEqual(quantized.greedy.slice(0, 12));
+    const { vectors } = await embed(engine, { model: "acme/tiny-bert", dtype: "fp32", input: ["cat"] });
+    expect(vectors[0].embedding).toHaveLength(128);
+  });
+
+  it("keeps two revisions apart", async () => {
+    const { engine, server } = await sandbox();
+    const old = server.publish({ id: "acme/tiny-llama", files: llama.directory, revision: "v1" });
+    const bias = golden("llama-bias");
+    server.publish({ id: "acme/tiny-llama", files: bias.directory });
+    const main = await generate(engine, { ...greedy, model: "acme/tiny-llama" });
+    expect(main.tokens).toEqual(bias.reference.prompts[1].greedy.slice(0, 12));
+    for (const choice of [{ model: "acme/tiny-llama@v1" }, { model: "acme/tiny-llama", revision: old }]) {
+      expect((await generate(engine, { ...greedy, ...choice })).tokens).toEqual(expected);
+    }
+    const [model] = await engine.list();
+    expect(model.revisions).toHaveLength(2);
+    expect(new Set(model.graphs.map(({ revision }) => revision)).size).toBe(2);
+  });
+
+  it("refuses an architecture that it can't build before it transfers the weights", async () => {
+    const { engine, server } = await sandbox();
+    server.publish({
+      id: "acme/tiny-mamba",
+      files: {
+        "config.json": '{"model_type":"mamba"}',
+        "tokenizer.json": "{}",
+        "model.safetensors": Buffer.alloc(1000),
+      },
+    });
+    const refused = { code: "unsupported_model", message: expect.stringContaining("mamba") };
+    await expect(generate(engine, { ...greedy, model: "acme/tiny-mamba" })).rejects.toMatchObject(refused);
+    await expect(pull(engine, { model: "acme/tiny-mamba" })).rejects.toMatchObject(refused);
+    expect(server.requests.filter(({ path }) => path.includes("safetensors"))).toEqual([]);
+  });
+
+  it("says what is wrong with the model's name", async () => {
+    const { engine } = await sandbox();
+    await expect(generate(engine, { ...greedy, model: "hf_smolm2" })).rejects.toMatchObject({
+      code: "skill_not_found",
+      hint: expect.stringContaining("hf_smollm2"),
+    });
+    await expect(generate(engine, { ...greedy, model: "acme/none" })).rejects.toMatchObject({
+      code: "model_not_found",
+      message: expect.stringContaining("acme/none"),
+    });
+    await expect(generate(engine, { ...greedy, model: "./no/such/folder" })).rejects.toMatchObject({
+      code: "model_not_found",
+    });
+    await expect(
+      generate(engine, { ...greedy, model: "acme/tiny-llama", revision: "v9" }),
+    ).rejects.toMatchObject({
+      code: "revision_not_found",
+    });
+  });
+
+  it("falls back to the CPU with a notice, and refuses when a device is required", async () => {
+    const { engine } = await sandbox();
+    const request = { ...greedy, model: llama.directory, device: "qnn" } as const;
+    const done = await generate(engine, request);
+    expect(done.events.find(({ type }) => type === "ready")).toMatchObject({ device: "cpu" });
+    expect(done.events.find(({ type }) => type === "notice")).toMatchObject({
+      message: expect.stringMatching(/qnn|QNN/),
+    });
+    await expect(generate(engine, { ...request, requireDevice: true })).rejects.toMatchObject({
+      code: "device_unavailable",
+    });
+  });
+});
+
+describe("a local model", () => {
+  it("is built under a key of its content, and a warm `auto` opens no weights", async () => {
+    const { environment } = await sandbox();
+    const folder = path.join(await temporaryFolder(), "model");
+    await cp(llama.directory, folder, { recursive: true, preserveTimestamps: true });
+    const run = async () => {
+      const engine = await openEngine(readConfig(environment));
+      return generate(engine, {
+        model: folder,
+        raw: true,
+        temperature: 0,
+        prompt: prompt.text,
+        maxTokens: 5,
+      });
+    };
+    const first = await run();
+    expect(first.events.find(({ type }) => type === "ready")).toMatchObject({
+      dtype: "int8",
+      source: "local",
+    });
+    const weights = path.join(folder, "model.safetensors");
+    const { mtime, size } = await stat(weights);
+    await writeFile(weights, Buffer.alloc(size));
+    await utimes(weights, mtime, mtime);
+    expect((await run()).tokens).toEqual(first.tokens);
+    // Changed in a way that shows, it is another model.
+    await utimes(weights, mtime, new Date(mtime.getTime() + 1000));
+    await expect(run()).rejects.toMatchObject({ code: "corrupt_file" });
+  });
+
+  it("whose tokenizer is damaged is refused", async () => {
+    const { engine } = await sandbox();
+    const folder = path.join(await temporaryFolder(), "model");
+    await cp(llama.directory, folder, { recursive: true });
+    await writeFile(path.join(folder, "tokenizer.json"), "{");
+    await expect(generate(engine, { ...greedy, model: folder })).rejects.toMatchObject({
+      code: "corrupt_file",
+    });
+  });
+});
+
+describe("pulling", () => {
+  it("plans, shows progress, and says what came; with a dtype the graph is built, too", async () => {
+    const { engine, home } = await sandbox();
+    const plain = await pull(engine, { model: "acme/tiny-llama" });
+    expect(plain.plan).toMatchObject({ model: "acme/tiny-llama", source: "hub" });
+    expect(plain.plan.files.map(({ path }) => path)).toContain("model.safetensors");
+    expect(plain.plan.files.map(({ path }) => path)).not.toContain("reference.json");
+    expect(plain.plan.files.every(({ cached }) => !cached)).toBe(true);
+    expect(plain.progress.every(({ phase }) => phase === "download")).toBe(true);
+    expect(plain.done.bytes).toBe(plain.done.files.reduce((sum, { size }) => sum + size, 0));
+    for (const { path: file, size } of plain.done.files) {
+      expect((await stat(path.join(plain.done.directory, file))).size).toBe(size);
+    }
+    expect(existsSync(path.join(home, "hfms"))).toBe(false);
+
+    const built = await pull(engine, { model: "acme/tiny-llama", dtype: "int4" });
+    expect(built.plan.files.every(({ cached }) => cached)).toBe(true);
+    expect(built.progress.map(({ phase }) => phase)).toContain("convert");
+    expect((await engine.list())[0].graphs).toMatchObject([{ dtype: "int4" }]);
+  });
+
+  it("only plans in a dry run", async () => {
+    const { engine, server, home } = await sandbox();
+    const { events } = await pull(engine, { model: "acme/tiny-llama", dryRun: true });
+    expect(events.map(({ type }) => type)).toEqual(["plan"]);
+    expect(
+      server.requests.some(({ path }) => path.includes("/resolve/") && path.includes("safetensors")),
+    ).toBe(false);
+    expect(existsSync(path.join(home, "hub", "models--acme--tiny-llama", "blobs"))).toBe(false);
+  });
+
+  it("can be stopped, and goes on where it was", async () => {
+    const { engine, server } = await sandbox();
+    server.faults.push({ path: /\/[0-9a-f]{64}$/, bytesPerSecond: 400_000 });
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 400);
+    const stopped = pull(engine, { model: "acme/tiny-llama" }, controller.signal);
+    await expect(stopped).rejects.toMatchObject({ code: "aborted" });
+    server.faults.length = 0;
+    const { done } = await pull(engine, { model: "acme/tiny-llama" });
+    expect(done.files.map(({ path }) => path)).toContain("model.safetensors");
+    const transfers = server.requests.filter(({ origin, method }) => origin === "store" && method === "GET");
+    expect(transfers.map(({ status }) => status)).toEqual([200, 206]);
+    expect((await generate(engine, { ...greedy, model: "acme/tiny-llama" })).tokens).toEqual(expected);
+  });
+});
+
+describe("what is on the machine", () => {
+  it("is nothing at first", async () => {
+    const { engine } = await sandbox();
+    expect(await engine.list()).toEqual([]);
+  });
+
+  it("is listed with its graphs, downloads and local models alike", async () => {
+    const { engine } = await sandbox();
+    await pull(engine, { model: "acme/tiny-bert" });
+    await generate(engine, { ...greedy, model: "acme/tiny-llama" });
+    await generate(engine, { ...greedy, dtype: "int8", model: "acme/tiny-llama" });
+    await generate(engine, { ...greedy, model: llama.directory });
+    const models = await engine.list();
+    expect(
+      models.map(({ model, source, modelType, graphs }) => [model, source, modelType, graphs.length]),
+    ).toEqual([
+      [llama.directory, "local", "llama", 1],
+      ["acme/tiny-bert", "hub", "bert", 0],
+      ["acme/tiny-llama", "hub", "llama", 2],
+    ]);
+    const [local, , hub] = models;
+    expect(local.size).toBe(0);
+    expect(hub.size).toBeGreaterThan(600_000);
+    expect(hub.graphs.map(({ dtype }) => dtype).sort()).toEqual(["fp32", "int8"]);
+    for (const { directory, size } of hub.graphs) {
+      expect(existsSync(directory)).toBe(true);
+      expect(size).toBeGreaterThan(100_000);
+    }
+    expect(Date.parse(hub.lastUsed ?? "")).not.toBeNaN();
+  });
+
+  it("is described, pulled or not", async () => {
+    const { engine, server } = await sandbox();
+    const before = await engine.info("acme/tiny-llama");
+    expect(before).toMatchObject({ model: "acme/tiny-llama", source: "hub", graphs: [] });
+    expect(before.files.every(({ cached }) => !cached)).toBe(true);
+    expect(server.requests.some(({ path }) => path.includes("safetensors"))).toBe(false);
+
+    await generate(engine, { ...greedy, model: "acme/tiny-llama" });
+    expect(await engine.info("acme/tiny-llama")).toMatchObject({
+      modelType: "llama",
+      tasks: ["text-generation"],
+      contextLength: 512,
+      vocabularySize: 384,
+      layers: 2,
+      hiddenSize: 128,
+      chatTemplate: true,
+      runnable: { yes: true },
+      graphs: [{ dtype: "fp32" }],
+    });
+    expect(await engine.info(golden("gpt2-bare").directory)).toMatchObject({
+      source: "local",
+      modelType: "gpt2",
+      contextLength: 192,
+      layers: 2,
+      hiddenSize: 128,
+      chatTemplate: false,
+      runnable: { yes: true },
+    });
+    server.publish({
+      id: "acme/tiny-mamba",
+      files: { "config.json": '{"model_type":"mamba"}', "model.safetensors": "x" },
+    });
+    const unknown = await engine.info("acme/tiny-mamba");
+    expect(unknown.runnable).toMatchObject({ yes: false });
+  });
+
+  it("goes when it is removed, with its graphs; a local model keeps its own files", async () => {
+    const { engine, home } = await sandbox();
+    await generate(engine, { ...greedy, model: "acme/tiny-llama" });
+    await generate(engine, { ...greedy, model: llama.directory });
+    const before = await readdir(llama.directory);
+    const [, { size, graphs }] = await engine.list();
+
+    const removed = await engine.remove("acme/tiny-llama");
+    expect(removed.bytes).toBe(size + graphs[0].size);
+    for (const directory of removed.directories) expect(existsSync(directory)).toBe(false);
+    expect((await engine.list()).map(({ model }) => model)).toEqual([llama.directory]);
+    await expect(engine.remove("acme/tiny-llama")).rejects.toMatchObject({ code: "model_not_found" });
+
+    await engine.remove(llama.directory);
+    expect(await engine.list()).toEqual([]);
+    expect(await readdir(llama.directory)).toEqual(before);
+    await expect(engine.remove(llama.directory)).rejects.toMatchObject({ code: "model_not_found" });
+    const left = await readdir(home, { recursive: true, withFileTypes: true });
+    expect(left.filter((entry) => entry.isFile() && /\.(bin|onnx|safetensors)$/.test(entry.name))).toEqual(
+      [],
+    );
+  });
+
+  it("keeps a Hub model when a local one of the same letters is removed", async () => {
+    const { engine } = await sandbox();
+    const folder = path.join(await temporaryFolder(), "model");
+    await cp(llama.directory, folder, { recursive: true });
+    const { server } = await sandbox();
+    const id = folder.split(path.sep).filter(Boolean).slice(-2).join("/");
+    server.publish({ id, files: llama.directory });
+    await generate(engine, { ...greedy, model: folder });
+    await generate(engine, { ...greedy, model: "acme/tiny-llama" });
+    await engine.remove(folder);
+    expect((await engine.list()).map(({ model, graphs }) => [model, graphs.length])).toEqual([
+      ["acme/tiny-llama", 1],
+    ]);
+  });
+});
+
+describe("discovering", () => {
+  it("finds skills by text, task, architecture, hardware and model, and says what runs here", async () => {
+    const { engine } = await sandbox();
+    const all = await engine.discover({});
+    expect(all.length).toBeGreaterThanOrEqual(30);
+    const names = async (query: Parameters<Engine["discover"]>[0]) =>
+      (await engine.discover(query)).map(({ skill }) => skill.name);
+    expect(await names({ text: "smollm2" })).toContain("hf_smollm2");
+    expect(await names({ model: "gpt2" })).toContain("hf_gpt2");
+    const encoders = await engine.discover({ architecture: "bert", hardware: "cpu" });
+    expect(encoders.length).toBeGreaterThan(3);
+    expect(encoders.every(({ skill }) => skill.modelType === "bert")).toBe(true);
+    const generators = await engine.discover({ task: "text-generation", runnable: true });
+    expect(generators.every(({ runnable }) => runnable.yes && runnable.reason !== "")).toBe(true);
+    const fitting = await engine.discover({ fits: true });
+    expect(fitting.length).toBeLessThanOrEqual(all.length);
+    expect(fitting.map(({ skill }) => skill.name)).toContain("hf_smollm2");
+  });
+});
+
+describe("the hardware", () => {
+  it("has the CPU, usable, and a reason for whatever is not", async () => {
+    const { engine } = await sandbox();
+    const report = await engine.hardware();
+    const backends = JSON.parse(JSON.stringify(report)) as Record<string, unknown>;
+    const text = JSON.stringify(backends);
+    for (const name of deviceNames) expect(text).toContain(`"${name}"`);
+    expect(text).toContain("CPUExecutionProvider");
+  });
+});
+
+describe("an engine", () => {
+  it("can be closed in the middle of an answer, and twice", async () => {
+    const { environment } = await sandbox();
+    const engine = await Engine.open(readConfig(environment));
+    let pieces = 0;
+    const run = (async () => {
+      for await (const event of engine.generate({
+        ...greedy,
+        maxTokens: 400,
+        logitBias: { 2: -100 },
+        model: llama.directory,
+      })) {
+        if (event.type === "text" && ++pieces === 3) void engine[Symbol.asyncDispose]();
+      }
+    })();
+    await expect(run).rejects.toMatchObject({ name: "HfmsError" });
+    await engine[Symbol.asyncDispose]();
+  });
+
+  it("reads nothing of a model until it is asked for, and the skills of a folder beside its own", async () => {
+    const folder = await temporaryFolder();
+    const skill = JSON.parse(
+      await readFile(path.join(import.meta.dirname, "../../skills/hf_gpt2.json"), "utf8"),
+    );
+    await writeFile(
+      path.join(folder, "hf_mine.json"),
+      JSON.stringify({ ...skill, name: "hf_mine", aliases: [] }),
+    );
+    const engine = await openEngine(readConfig({ HF_HOME: await temporaryFolder(), HFMS_SKILLS: folder }));
+    expect((await engine.discover({})).map(({ skill: { name } }) => name)).toContain("hf_mine");
+  });
+});
