@@ -35,6 +35,7 @@ export type MatrixRole =
   | "qkv"
   | "attention_output"
   | "mlp_up"
+  | "last_mlp_up"
   | "mlp_down"
   | "lm_head";
 

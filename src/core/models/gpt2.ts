@@ -82,7 +82,7 @@ export const gpt2: Architecture<z.infer<typeof schema>> = {
       const projected = product(at.at("attn/c_proj"), attended, out.matrix, { compute: ctx.compute });
       const postNorm = { weight: `${name}.ln_2.weight`, bias: `${name}.ln_2.bias`, epsilon };
       ({ normed, sum: x } = addLayerNorm(at, "ln_2", x, projected, out.bias, postNorm, ctx));
-      const up = linearOf(`${name}.mlp.c_fc`, "mlp_up");
+      const up = linearOf(`${name}.mlp.c_fc`, layer === last ? "last_mlp_up" : "mlp_up");
       const down = linearOf(`${name}.mlp.c_proj`, "mlp_down");
       ({ y: delta, bias: deltaBias } = mlp(
         at.at("mlp"),

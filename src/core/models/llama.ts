@@ -82,7 +82,12 @@ export const llama: Architecture<Config> = {
       const projected = linear(at.at("attn"), "o_proj", attended, out, ctx);
       const postNorm = { weight: `${name}.post_attention_layernorm.weight`, epsilon };
       ({ normed, sum: x } = addRmsNorm(at, "post_attention_layernorm", x, projected, postNorm, ctx));
-      const gateUp = layerLinear(`${name}.mlp`, ["gate_proj", "up_proj"], "mlp_up", config.mlp_bias);
+      const gateUp = layerLinear(
+        `${name}.mlp`,
+        ["gate_proj", "up_proj"],
+        layer === last ? "last_mlp_up" : "mlp_up",
+        config.mlp_bias,
+      );
       delta = gatedMlp(
         at.at("mlp"),
         normed,
