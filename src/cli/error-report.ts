@@ -44,6 +44,15 @@ export function printError(error: unknown, context: { argv: string[]; config?: C
   return error instanceof Interrupted ? error.exitCode : errorTable[report.code].exit;
 }
 
+/** Says that standard output can't be written; there is no use in writing JSON to it. Returns the exit code. */
+export function printOutputError(error: NodeJS.ErrnoException): number {
+  const full = error.code === "ENOSPC" || error.code === "EDQUOT";
+  const code = full ? "disk_full" : "file_error";
+  const reason = full ? "no space left on the disk" : error.message;
+  process.stderr.write(renderError({ code, message: `standard output can't be written: ${reason}` }));
+  return errorTable[code].exit;
+}
+
 export function reportError(error: unknown, context: { argv: string[]; config?: Config }): ErrorReport {
   if (error instanceof Interrupted) {
     return { code: "aborted", message: "stopped", hint: error.hint };

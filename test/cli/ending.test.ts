@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -17,7 +18,7 @@ async function waiting() {
   });
   const ended = outcome(child);
   child.stdin.write("a cat\n");
-  await new Promise((resolve) => child.stdout.once("data", resolve));
+  await Promise.race([new Promise((resolve) => child.stdout.once("data", resolve)), ended]);
   return { child, ended };
 }
 
@@ -35,7 +36,7 @@ describe("a command", () => {
     const args = ["run", golden("llama-gqa").directory, "--raw", "--temperature", "1", "--verbose", "The"];
     const child = spawn(process.execPath, [program, ...args], { env: testEnvironment(home()) });
     const ended = outcome(child);
-    await new Promise((resolve) => child.stdout.once("data", resolve));
+    await Promise.race([new Promise((resolve) => child.stdout.once("data", resolve)), ended]);
     child.kill("SIGINT");
     const { code, stdout } = await ended;
     // A tiny model may be faster than the signal.
@@ -49,6 +50,18 @@ describe("a command", () => {
     const { stdout, stderr } = await outcome(shell);
     expect(stdout.match(/codes: 0 0/g)).toHaveLength(2);
     expect(stderr).toBe("");
+  });
+
+  it.skipIf(!existsSync("/dev/full"))("says that the disk is full under its output", async () => {
+    for (const words of ["--help", "list --json", "discover"]) {
+      const script = `"$0" "$1" ${words} > /dev/full`;
+      const shell = spawn("bash", ["-c", script, process.execPath, program], {
+        env: testEnvironment(home()),
+      });
+      const { code, stderr } = await outcome(shell);
+      expect(stderr).toBe("error: standard output can't be written: no space left on the disk\n");
+      expect(code).toBe(6);
+    }
   });
 
   it("ends while it waits for a reader that left in the middle of a stream", async () => {
