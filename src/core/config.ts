@@ -32,6 +32,14 @@ export function childEnvironment(changes: Record<string, string>): NodeJS.Proces
   return { ...process.env, ...changes };
 }
 
+/**
+ * ONNX Runtime's library collects telemetry from the moment an environment is created, before its API can turn that
+ * off: a device id and a database in the user's cache. It reads this variable when it is loaded.
+ */
+export function disableRuntimeTelemetry(env: NodeJS.ProcessEnv = process.env): void {
+  env.ORT_DISABLE_TELEMETRY ??= "1";
+}
+
 const TRUE = new Set(["1", "true", "yes", "on"]);
 
 /** Reads the environment. Names mean what they mean to huggingface_hub. */

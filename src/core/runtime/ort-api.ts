@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import path from "node:path";
 import koffi, { type KoffiFunc } from "koffi";
+import { disableRuntimeTelemetry } from "../config.js";
 import { HfmsError } from "../errors.js";
 
 /**
@@ -85,6 +86,8 @@ const errorCodes = [
 ] as const;
 
 export interface OrtLibrary {
+  /** Held for as long as its functions are: koffi unloads a library whose handle is garbage collected. */
+  library: unknown;
   version: string;
   path: string;
   /** Calls a member that returns OrtStatus*; a status becomes an HfmsError with ORT's code and message. */
@@ -111,10 +114,13 @@ export function ortLibrary(): OrtLibrary {
 
 function load(): OrtLibrary {
   const file = libraryPath();
+  disableRuntimeTelemetry();
+  let library: ReturnType<typeof koffi.load>;
   let version: string;
   let table: Pointer[];
   try {
-    const base = koffi.load(file).func("void* OrtGetApiBase()")();
+    library = koffi.load(file);
+    const base = library.func("void* OrtGetApiBase()")();
     const [getApi, getVersion] = koffi.decode(base, koffi.array("void*", 2));
     version = koffi.call(getVersion, koffi.proto("const char* OrtGetVersionString()"));
     const api = koffi.call(getApi, koffi.proto("void* OrtGetApi(uint32_t version)"), API_VERSION);
@@ -168,6 +174,7 @@ function load(): OrtLibrary {
     });
 
   return {
+    library,
     version,
     path: file,
     call: (name, ...args) => check(name, native(name)(...args)),
