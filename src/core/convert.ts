@@ -17,6 +17,7 @@ import {
   writeAutoChoice,
 } from "./graph-store.js";
 import { architectureOf } from "./models/index.js";
+import { checkShapes } from "./models/shapes.js";
 import { checkpointWeights, ggufWeights } from "./models/tensors.js";
 import type { Architecture } from "./models/types.js";
 import type { Dtype, ProgressEvent, SamplingParams, SourceName } from "./requests.js";
@@ -59,6 +60,7 @@ export async function* convert(
 
   const g = new GraphBuilder();
   const settings = architecture.parseConfig(config);
+  checkShapes(weights, architecture.shapes(settings), source.weights);
   const context = { weights, format: matrixFormat(choice.dtype, kind) };
   const info = architecture.build(g, settings, { ...context, compute: "blocks" });
   const prefill = kind === "decoder" && choice.dtype === "int8" ? new GraphBuilder() : undefined;

@@ -5,20 +5,26 @@ import { product, storeLinear } from "../graph/blocks/linear.js";
 import { activations, mlp } from "../graph/blocks/mlp.js";
 import { addLayerNorm, layerNorm } from "../graph/blocks/norm.js";
 import type { MatrixRole } from "../graph/model-weights.js";
-import { count, parseWith } from "./config.js";
+import { count, parseWith, positions } from "./config.js";
 import { ggufNumber } from "./gguf.js";
 import type { Architecture } from "./types.js";
 
-const schema = z.looseObject({
+const fields = z.looseObject({
   vocab_size: count,
   hidden_size: count,
   num_hidden_layers: count,
   num_attention_heads: count,
-  max_position_embeddings: count.default(512),
+  intermediate_size: count.default(3072),
+  max_position_embeddings: positions.default(512),
   layer_norm_eps: z.number().positive().default(1e-12),
   hidden_act: z.enum(Object.keys(activations) as (keyof typeof activations)[]).default("gelu"),
   position_embedding_type: z.literal("absolute").default("absolute"),
   is_decoder: z.literal(false).default(false),
+});
+
+const schema = fields.refine((config) => config.hidden_size % config.num_attention_heads === 0, {
+  path: ["num_attention_heads"],
+  message: "it must divide hidden_size",
 });
 
 /** BERT as an encoder: last_hidden_state. Source: transformers, models/bert/modeling_bert.py. */
@@ -30,6 +36,23 @@ export const bert: Architecture<z.infer<typeof schema>> = {
     tensor.replace(/LayerNorm\.gamma$/, "LayerNorm.weight").replace(/LayerNorm\.beta$/, "LayerNorm.bias"),
 
   parseConfig: (raw) => parseWith(schema, raw),
+
+  shapes({ hidden_size: hidden, intermediate_size: inner }) {
+    return {
+      "embeddings.word_embeddings": [undefined, hidden],
+      "embeddings.position_embeddings": [undefined, hidden],
+      "embeddings.token_type_embeddings": [undefined, hidden],
+      "embeddings.LayerNorm": [hidden],
+      "encoder.layer.N.attention.self.query": [hidden, hidden],
+      "encoder.layer.N.attention.self.key": [hidden, hidden],
+      "encoder.layer.N.attention.self.value": [hidden, hidden],
+      "encoder.layer.N.attention.output.dense": [hidden, hidden],
+      "encoder.layer.N.attention.output.LayerNorm": [hidden],
+      "encoder.layer.N.intermediate.dense": [inner, hidden],
+      "encoder.layer.N.output.dense": [hidden, inner],
+      "encoder.layer.N.output.LayerNorm": [hidden],
+    };
+  },
 
   build(g, config, ctx) {
     const inputIds = g.input("input_ids", "int64", ["batch_size", "sequence_length"]);
@@ -125,6 +148,7 @@ export const bert: Architecture<z.infer<typeof schema>> = {
     config: (metadata) => ({
       vocab_size: (metadata.get("tokenizer.ggml.tokens") as unknown[])?.length,
       hidden_size: ggufNumber(metadata, "bert.embedding_length"),
+      intermediate_size: ggufNumber(metadata, "bert.feed_forward_length"),
       num_hidden_layers: ggufNumber(metadata, "bert.block_count"),
       num_attention_heads: ggufNumber(metadata, "bert.attention.head_count"),
       max_position_embeddings: ggufNumber(metadata, "bert.context_length"),

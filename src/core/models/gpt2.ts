@@ -7,22 +7,28 @@ import { activations, mlp } from "../graph/blocks/mlp.js";
 import { addLayerNorm, layerNorm } from "../graph/blocks/norm.js";
 import type { Value } from "../graph/builder.js";
 import type { MatrixRole } from "../graph/model-weights.js";
-import { count, parseWith } from "./config.js";
+import { count, parseWith, positions as positionCount } from "./config.js";
 import { ggufNumber } from "./gguf.js";
 import type { Architecture } from "./types.js";
 
-const schema = z.looseObject({
+const fields = z.looseObject({
   vocab_size: count,
   n_embd: count,
   n_layer: count,
   n_head: count,
-  n_positions: count.default(1024),
+  n_inner: count.nullish(),
+  n_positions: positionCount.default(1024),
   layer_norm_epsilon: z.number().positive().default(1e-5),
   activation_function: z.enum(Object.keys(activations) as (keyof typeof activations)[]).default("gelu_new"),
   scale_attn_weights: z.boolean().default(true),
   scale_attn_by_inverse_layer_idx: z.boolean().default(false),
   tie_word_embeddings: z.boolean().default(true),
   add_cross_attention: z.literal(false).default(false),
+});
+
+const schema = fields.refine((config) => config.n_embd % config.n_head === 0, {
+  path: ["n_head"],
+  message: "it must divide n_embd",
 });
 
 /** GPT-2, DistilGPT-2, DialoGPT. Source: transformers, models/gpt2/modeling_gpt2.py. */
@@ -34,6 +40,22 @@ export const gpt2: Architecture<z.infer<typeof schema>> = {
   conv1d: (tensor) => /\.(c_attn|c_proj|c_fc)\.weight$/.test(tensor),
 
   parseConfig: (raw) => parseWith(schema, raw),
+
+  shapes({ n_embd: hidden, n_inner }) {
+    const inner = n_inner ?? 4 * hidden;
+    return {
+      wte: [undefined, hidden],
+      wpe: [undefined, hidden],
+      "h.N.ln_1": [hidden],
+      "h.N.attn.c_attn": [3 * hidden, hidden],
+      "h.N.attn.c_proj": [hidden, hidden],
+      "h.N.ln_2": [hidden],
+      "h.N.mlp.c_fc": [inner, hidden],
+      "h.N.mlp.c_proj": [hidden, inner],
+      ln_f: [hidden],
+      lm_head: [undefined, hidden],
+    };
+  },
 
   build(g, config, ctx) {
     const inputs = decoderInputs(g);
@@ -115,6 +137,9 @@ export const gpt2: Architecture<z.infer<typeof schema>> = {
         (metadata.get("tokenizer.ggml.tokens") as unknown[])?.length,
       ),
       n_embd: ggufNumber(metadata, "gpt2.embedding_length"),
+      n_inner: metadata.has("gpt2.feed_forward_length")
+        ? ggufNumber(metadata, "gpt2.feed_forward_length")
+        : undefined,
       n_layer: ggufNumber(metadata, "gpt2.block_count"),
       n_head: ggufNumber(metadata, "gpt2.attention.head_count"),
       n_positions: ggufNumber(metadata, "gpt2.context_length"),

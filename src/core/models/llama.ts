@@ -8,11 +8,11 @@ import { addRmsNorm, rmsNorm } from "../graph/blocks/norm.js";
 import { type Rope, readRope, ropeTables } from "../graph/blocks/rope.js";
 import type { Value } from "../graph/builder.js";
 import type { MatrixRole } from "../graph/model-weights.js";
-import { count, parseWith } from "./config.js";
+import { count, parseWith, positions } from "./config.js";
 import { ggufNumber, ggufRope } from "./gguf.js";
 import type { Architecture, DecoderInfo } from "./types.js";
 
-const schema = z.looseObject({
+const fields = z.looseObject({
   vocab_size: count,
   hidden_size: count,
   intermediate_size: count,
@@ -20,13 +20,27 @@ const schema = z.looseObject({
   num_attention_heads: count,
   num_key_value_heads: count.nullish(),
   head_dim: count.nullish(),
-  max_position_embeddings: count.default(2048),
+  max_position_embeddings: positions.default(2048),
   rms_norm_eps: z.number().positive().default(1e-6),
   tie_word_embeddings: z.boolean().default(false),
   attention_bias: z.boolean().default(false),
   mlp_bias: z.boolean().default(false),
   hidden_act: z.literal("silu").default("silu"),
 });
+
+const schema = fields
+  .refine((config) => Number.isInteger(headDimOf(config)), {
+    path: ["num_attention_heads"],
+    message: "it must divide hidden_size",
+  })
+  .refine((config) => headDimOf(config) % 2 === 0, {
+    path: ["head_dim"],
+    message: "rotation takes a head in two halves",
+  })
+  .refine((config) => config.num_attention_heads % kvHeadsOf(config) === 0, {
+    path: ["num_key_value_heads"],
+    message: "it must divide num_attention_heads",
+  });
 
 type Config = z.infer<typeof schema> & { rope: Rope; headDim: number; kvHeads: number };
 
@@ -38,9 +52,25 @@ export const llama: Architecture<Config> = {
 
   parseConfig(raw) {
     const config = parseWith(schema, raw);
-    const headDim = config.head_dim ?? config.hidden_size / config.num_attention_heads;
-    const kvHeads = config.num_key_value_heads ?? config.num_attention_heads;
-    return { ...config, headDim, kvHeads, rope: readRope(raw, headDim) };
+    const headDim = headDimOf(config);
+    return { ...config, headDim, kvHeads: kvHeadsOf(config), rope: readRope(raw, headDim) };
+  },
+
+  shapes({ hidden_size: hidden, intermediate_size: inner, num_attention_heads: heads, kvHeads, headDim }) {
+    return {
+      embed_tokens: [undefined, hidden],
+      "layers.N.input_layernorm": [hidden],
+      "layers.N.self_attn.q_proj": [heads * headDim, hidden],
+      "layers.N.self_attn.k_proj": [kvHeads * headDim, hidden],
+      "layers.N.self_attn.v_proj": [kvHeads * headDim, hidden],
+      "layers.N.self_attn.o_proj": [hidden, heads * headDim],
+      "layers.N.post_attention_layernorm": [hidden],
+      "layers.N.mlp.gate_proj": [inner, hidden],
+      "layers.N.mlp.up_proj": [inner, hidden],
+      "layers.N.mlp.down_proj": [hidden, inner],
+      norm: [hidden],
+      lm_head: [undefined, hidden],
+    };
   },
 
   build(g, config, ctx) {
@@ -159,6 +189,14 @@ export const llama: Architecture<Config> = {
     },
   },
 };
+
+function headDimOf(config: z.infer<typeof fields>): number {
+  return config.head_dim ?? config.hidden_size / config.num_attention_heads;
+}
+
+function kvHeadsOf(config: z.infer<typeof fields>): number {
+  return config.num_key_value_heads ?? config.num_attention_heads;
+}
 
 /** Linear layers of one module side by side: `layers.0.mlp`, ["gate_proj", "up_proj"]. */
 function layerLinear(module: string, names: string[], role: MatrixRole, bias: boolean) {

@@ -1,6 +1,7 @@
 import type { GraphBuilder } from "../graph/builder.js";
 import type { BuildContext } from "../graph/model-weights.js";
 import type { MetadataValue } from "../weights/types.js";
+import type { Shapes } from "./shapes.js";
 
 /**
  * An architecture is one file of this folder, named after config.json's `model_type` and listed in index.ts. It reads
@@ -19,6 +20,8 @@ export interface Architecture<C = unknown> {
   gguf?: GgufMapping;
   /** Checks config.json and picks what the graph needs. Throws corrupt_file or unsupported_model naming the field. */
   parseConfig(config: Record<string, unknown>): C;
+  /** The shapes that the configuration gives the weights; other ones are refused before the graph is built. */
+  shapes(config: C): Shapes;
   build(g: GraphBuilder, config: C, ctx: BuildContext): GraphInfo;
 }
 

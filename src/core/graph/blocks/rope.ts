@@ -76,7 +76,7 @@ export function readRope(config: Record<string, unknown>, headDim: number): Rope
   const parameters = (config.rope_parameters ?? config.rope_scaling ?? {}) as Record<string, unknown>;
   const number = (key: string, fallback?: number): number => {
     const value = parameters[key] ?? fallback;
-    if (typeof value !== "number" || !Number.isFinite(value)) {
+    if (typeof value !== "number" || !(value > 0 && Number.isFinite(value))) {
       throw new HfmsError("corrupt_file", `config.json: rope parameter ${key} is ${JSON.stringify(value)}`);
     }
     return value;
