@@ -109,9 +109,10 @@ export class ModelPool implements AsyncDisposable {
       total: manifest.weightsSize,
     };
     const textDirectory = manifest.ownText ? directory : fetched.directory;
-    const [text, opened] = await Promise.allSettled([
-      loadText(textDirectory, signal),
+    // The graph first: it is opened on another thread while this one reads the vocabulary.
+    const [opened, text] = await Promise.allSettled([
       this.#open(directory, manifest, machine),
+      loadText(textDirectory, signal),
     ]);
     if (opened.status === "rejected") throw opened.reason;
     if (text.status === "rejected") {
