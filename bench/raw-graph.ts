@@ -97,7 +97,15 @@ const members = {
   BindOutput: [137, "void* F(void* binding, const char* name, void* value)"],
 } as const;
 
-function loadApi() {
+let loaded: ReturnType<typeof createApi> | undefined;
+
+/** Once a process: koffi refuses a prototype's name a second time. */
+function loadApi(): ReturnType<typeof createApi> {
+  loaded ??= createApi();
+  return loaded;
+}
+
+function createApi() {
   const library = koffi.load(libraryFile());
   const [getApi] = koffi.decode(library.func("void* OrtGetApiBase()")(), koffi.array("void*", 1));
   const api = koffi.call(getApi, koffi.proto("void* BenchGetApi(uint32_t version)"), 22);

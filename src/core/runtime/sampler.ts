@@ -121,12 +121,18 @@ function nucleus(tokens: number[], mass: number, weight: (token: number) => numb
 
 /** The first of the largest. NaN never wins; a row of nothing but NaN is an error of the model. */
 export function argmax(logits: Float32Array): number {
+  const { length } = logits;
   let best = -1;
   let value = -Infinity;
-  for (let i = 0; i < logits.length; i++) {
-    if (logits[i] > value) {
-      value = logits[i];
-      best = i;
+  // Four at a time: a vocabulary is scanned between two steps, and a branch for each entry takes twice as long.
+  for (let i = 0; i < length; i += 4) {
+    if (logits[i] > value || logits[i + 1] > value || logits[i + 2] > value || logits[i + 3] > value) {
+      for (let j = i; j < i + 4 && j < length; j++) {
+        if (logits[j] > value) {
+          value = logits[j];
+          best = j;
+        }
+      }
     }
   }
   if (best < 0) throw new HfmsError("runtime_error", "the model's logits are not numbers (NaN)");
