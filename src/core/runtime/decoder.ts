@@ -27,6 +27,7 @@ export class Decoder implements AsyncDisposable {
   readonly #steps = new Map<string, Promise<Step>>();
   /** Tokens whose keys and values are in the cache. */
   #length = 0;
+  #disposed = false;
 
   private constructor(graphs: DecoderGraphs, info: DecoderInfo, options: SessionOptions) {
     this.#graphs = graphs;
@@ -119,7 +120,9 @@ export class Decoder implements AsyncDisposable {
     };
   }
 
-  #open(graph: string): Promise<Step> {
+  async #open(graph: string): Promise<Step> {
+    // What was closed must not come back: nobody would release it.
+    if (this.#disposed) throw new HfmsError("internal_error", "the decoder is disposed");
     let step = this.#steps.get(graph);
     if (!step) {
       step = Session.create(graph, this.#optionsFor(graph)).then(
@@ -132,14 +135,15 @@ export class Decoder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
     const steps = await Promise.allSettled(this.#steps.values());
     this.#steps.clear();
     for (const step of steps) if (step.status === "fulfilled") await step.value[Symbol.asyncDispose]();
   }
 }
 
-/** Attention takes its queries in blocks of this many. */
-const QUERY_BLOCK = 64;
+/** GroupQueryAttention takes its queries in blocks of 2 · headDim (fewer where the L2 cache is small): multiples of this. */
+const QUERY_BLOCK = 16;
 
 /**
  * Pieces of about `size` tokens. Nowhere is a token left alone, as a piece or as the last block of queries in one: a

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Decoder } from "../../../src/core/runtime/decoder.js";
+import { editedGolden } from "../../edited-golden.js";
 import { golden } from "../../golden/reference.js";
 import { graphsFolder, greedyTokens, tinyDecoder } from "../../tiny-model.js";
 
@@ -50,6 +51,29 @@ describe("a decoder", () => {
       }
     },
   );
+
+  it("gives heads of any size bit-equal logits, whatever attention's block of queries", async () => {
+    // A block is twice a head: 16, 32, 64 or 128 queries.
+    for (const n_head of [16, 8, 4, 2]) {
+      const source = await editedGolden("gpt2-bare", { config: { n_head } });
+      const decoder = await tinyDecoder({ ...source, model: `edited/${n_head}-heads` }, { root: graphs() });
+      for (const length of [17, 33, 65, 129]) {
+        const prompt = tokens("gpt2-bare", length);
+        decoder.truncate(0);
+        const whole = await logitsOf(decoder, prompt, []);
+        decoder.truncate(0);
+        expect(await logitsOf(decoder, prompt, [], 14)).toEqual(whole);
+      }
+    }
+  });
+
+  it("stays closed: nothing is opened again", async () => {
+    const decoder = await tinyDecoder("llama-gqa", { root: graphs(), dtype: "int8" });
+    await decoder.append(tokens("llama-gqa", 20));
+    await Promise.all([decoder[Symbol.asyncDispose](), decoder[Symbol.asyncDispose]()]);
+    await expect(decoder.append([1])).rejects.toMatchObject({ code: "internal_error" });
+    await expect(decoder.append([1, 2, 3])).rejects.toMatchObject({ code: "internal_error" });
+  });
 
   it.each(["fp32", "int8", "int4"] as const)(
     "keeps %s logits bit-equal when its cache grows",
