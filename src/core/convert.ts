@@ -62,7 +62,9 @@ export async function* convert(
   const settings = architecture.parseConfig(config);
   checkShapes(weights, architecture.shapes(settings), source.weights);
   const context = { weights, format: matrixFormat(choice.dtype, kind) };
-  const info = architecture.build(g, settings, { ...context, compute: "blocks" });
+  // A batch of texts has so many tokens that turning the matrices into floats costs nothing beside the products.
+  const compute = kind === "encoder" ? "floats" : "blocks";
+  const info = architecture.build(g, settings, { ...context, compute });
   const prefill = kind === "decoder" && choice.dtype === "int8" ? new GraphBuilder() : undefined;
   // It declares the same weights in the same order, so their places in the file are the same.
   if (prefill) architecture.build(prefill, settings, { ...context, compute: "floats" });

@@ -76,6 +76,7 @@ export async function removeModel(pool: ModelPool, config: Config, model: string
   }
 }
 
+/** What the files say, the graph and the skill; of a model that a skill knows also where its source is out of reach. */
 export async function modelInfo(
   pool: ModelPool,
   config: Config,
@@ -86,22 +87,38 @@ export async function modelInfo(
   const { planFiles, resolveRepository } = await import("./hub/index.js");
   const chosen = chooseModel(registry, model);
   const skill = chosen.kind === "hub" ? chosen.skill : undefined;
-  const repository = await resolveRepository(pool.modelRef({ model }), { config, signal });
-  const needed = new Set((await planFiles(repository)).files);
-  const graphs = await listGraphs(config.hfmsCache, repository.id);
-  const modelConfig = await readConfigFile(repository.directory);
+  const ref = pool.modelRef({ model });
+  let notice: string | undefined;
+  const repository = await resolveRepository(ref, { config, signal }).catch((error) => {
+    if (!skill || !(error instanceof HfmsError) || !outOfReach.has(error.code)) throw error;
+    notice = `${error.message}; this is what the skill ${skill.name} says`;
+    return undefined;
+  });
+  const plan = repository && (await planFiles(repository));
+  const needed = new Set(plan?.files);
+  const files = repository?.files.filter((file) => needed.has(file.path)) ?? [];
+  const id = repository?.id ?? ref.id;
+  const graphs = await listGraphs(config.hfmsCache, id);
+  const modelConfig = repository && (await readConfigFile(repository.directory));
   const { architectures } = await import("./models/index.js");
   const manifest = graphs[0]?.manifest;
   const type = manifest?.modelType ?? (modelConfig?.model_type as string | undefined) ?? skill?.modelType;
   const number = (...keys: string[]) =>
     keys.map((key) => modelConfig?.[key]).find((value) => typeof value === "number") as number | undefined;
   const runs = type !== undefined && Object.hasOwn(architectures, type);
+  // A GGUF file keeps its template to itself until its graph is built.
+  const readable = plan?.format === "safetensors" && files.every((file) => file.cached);
+  const textDirectory = manifest?.ownText
+    ? graphs[0].directory
+    : readable
+      ? repository?.directory
+      : undefined;
   return {
-    model: repository.id,
+    model: id,
     skill: skill?.name,
-    aliases: aliases(registry, repository.id),
-    source: repository.source,
-    revision: repository.revision,
+    aliases: aliases(registry, id),
+    source: repository?.source,
+    revision: repository?.revision,
     modelType: type,
     tasks:
       manifest?.tasks ??
@@ -117,7 +134,7 @@ export async function modelInfo(
     hiddenSize:
       number("hidden_size", "n_embd") ??
       (manifest?.info.kind === "encoder" ? manifest.info.hiddenSize : undefined),
-    chatTemplate: await hasChatTemplate(manifest?.ownText ? graphs[0].directory : repository.directory),
+    chatTemplate: textDirectory === undefined ? undefined : await hasChatTemplate(textDirectory),
     runnable: runs
       ? { yes: true, reason: `hfms builds ${type} graphs; they run on the CPU` }
       : {
@@ -126,11 +143,14 @@ export async function modelInfo(
             ? `hfms has no graph builder for ${type}`
             : "the model's type is not known until it is pulled",
         },
-    files: repository.files.filter((file) => needed.has(file.path)),
+    files,
     graphs: graphs.map(describeGraph),
-    directory: repository.directory,
+    directory: repository?.directory,
+    notice,
   };
 }
+
+const outOfReach = new Set<string>(["hub_unreachable", "offline"]);
 
 function describeGraph({ manifest, directory, size }: StoredGraph): LocalModel["graphs"][number] {
   return { dtype: manifest.dtype, revision: manifest.revision, size, directory };

@@ -233,6 +233,8 @@ export interface ModelInfo {
   files: (RepoFile & { cached: boolean })[];
   graphs: LocalModel["graphs"];
   directory?: string;
+  /** Why less is known than could be: the source is out of reach. */
+  notice?: string;
 }
 
 export interface RemovedModel {

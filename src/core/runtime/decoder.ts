@@ -111,23 +111,12 @@ export class Decoder implements AsyncDisposable {
     return prefill !== undefined && usesPrefill(tokens) ? prefill : step;
   }
 
-  #optionsFor(graph: string): SessionOptions {
-    if (graph !== this.#graphs.prefill) return this.#options;
-    // Folded, its constant matrices would stand in memory as floats, four times as large.
-    return {
-      ...this.#options,
-      config: { ...this.#options.config, "optimization.disable_specified_optimizers": "ConstantFolding" },
-    };
-  }
-
   async #open(graph: string): Promise<Step> {
     // What was closed must not come back: nobody would release it.
     if (this.#disposed) throw new HfmsError("internal_error", "the decoder is disposed");
     let step = this.#steps.get(graph);
     if (!step) {
-      step = Session.create(graph, this.#optionsFor(graph)).then(
-        (session) => new Step(session, this.info, 1),
-      );
+      step = Session.create(graph, this.#options).then((session) => new Step(session, this.info, 1));
       this.#steps.set(graph, step);
       step.catch(() => this.#steps.delete(graph));
     }
