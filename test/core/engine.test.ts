@@ -262,6 +262,7 @@ describe("what is on the machine", () => {
     const before = await engine.info("acme/tiny-llama");
     expect(before).toMatchObject({ model: "acme/tiny-llama", source: "hub", graphs: [] });
     expect(before.files.every(({ cached }) => !cached)).toBe(true);
+    expect(before.chatTemplate).toBeUndefined();
     expect(server.requests.some(({ path }) => path.includes("safetensors"))).toBe(false);
 
     await generate(engine, { ...greedy, model: "acme/tiny-llama" });
@@ -291,6 +292,36 @@ describe("what is on the machine", () => {
     });
     const unknown = await engine.info("acme/tiny-mamba");
     expect(unknown.runnable).toMatchObject({ yes: false });
+  });
+
+  it("is described by its skill where the Hub is out of reach, and a notice says so", async () => {
+    const home = await temporaryFolder();
+    // Port 9 of the own machine: nobody listens.
+    for (const env of [{ HF_HUB_OFFLINE: "1" }, { HF_ENDPOINT: "http://127.0.0.1:9" }]) {
+      const engine = await openEngine(readConfig({ HF_HOME: home, ...env }));
+      const info = await engine.info("gpt2");
+      expect(info).toMatchObject({
+        model: "openai-community/gpt2",
+        skill: "hf_gpt2",
+        modelType: "gpt2",
+        tasks: ["text-generation"],
+        license: "mit",
+        runnable: { yes: true },
+        files: [],
+        notice: expect.stringMatching(/gpt2.*hf_gpt2|127\.0\.0\.1:9.*hf_gpt2/),
+      });
+      expect(info.parameters).toBeGreaterThan(1e8);
+      expect(info.chatTemplate).toBeUndefined();
+      await expect(engine.info("acme/tiny-llama")).rejects.toMatchObject({ name: "HfmsError" });
+    }
+  });
+
+  it("has a chat template in its GGUF file only as soon as the graph is built", async () => {
+    const { engine } = await sandbox();
+    await pull(engine, { model: "acme/tiny-gguf" });
+    expect((await engine.info("acme/tiny-gguf")).chatTemplate).toBeUndefined();
+    await pull(engine, { model: "acme/tiny-gguf", dtype: "fp32" });
+    expect((await engine.info("acme/tiny-gguf")).chatTemplate).toBeTypeOf("boolean");
   });
 
   it("goes when it is removed, with its graphs; a local model keeps its own files", async () => {
