@@ -68,6 +68,7 @@ export type PipelineTag = (typeof pipelineTags)[number];
 const synonyms: Record<string, PipelineTag> = {
   asr: "automatic-speech-recognition",
   chat: "text-generation",
+  completion: "text-generation",
   conversational: "text-generation",
   embed: "feature-extraction",
   embedding: "feature-extraction",
@@ -79,6 +80,8 @@ const synonyms: Record<string, PipelineTag> = {
   "speech-recognition": "automatic-speech-recognition",
   transcribe: "automatic-speech-recognition",
   tts: "text-to-speech",
+  vector: "feature-extraction",
+  vectors: "feature-extraction",
   vqa: "visual-question-answering",
 };
 
@@ -94,6 +97,11 @@ export function parseTask(text: string): PipelineTag {
     hint: `did you mean ${nearestTags(tag).join(", ")}?`,
     param: "task",
   });
+}
+
+/** Other words for a tag, for the search. */
+export function synonymsOf(tag: string): string[] {
+  return Object.keys(synonyms).filter((word) => synonyms[word] === tag);
 }
 
 function isPipelineTag(text: string): text is PipelineTag {

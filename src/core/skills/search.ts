@@ -1,6 +1,6 @@
 import { HfmsError } from "../errors.js";
 import type { DiscoverQuery } from "../requests.js";
-import { parseTask } from "./pipeline-tags.js";
+import { parseTask, synonymsOf } from "./pipeline-tags.js";
 import type { Registry } from "./registry.js";
 import type { DiscoveredSkill, Skill } from "./types.js";
 
@@ -66,12 +66,12 @@ async function searchText(
   text: string,
 ): Promise<{ skill: Skill; score: number }[]> {
   const { default: MiniSearch } = await import("minisearch");
-  const fields = ["name", "aliases", "title", "description", "tasks", "models", "notes"];
+  const fields = ["name", "aliases", "title", "description", "tasks", "models", "notes", "kinds"];
   const index = new MiniSearch({
     fields,
     idField: "name",
     searchOptions: {
-      boost: { name: 4, aliases: 4, title: 3, tasks: 2, models: 1.5 },
+      boost: { name: 4, aliases: 4, title: 3, tasks: 2, models: 1.5, kinds: 0.5 },
       prefix: (term) => term.length > 1,
       // `embeding` is one letter away; in words as short as `gte` and `bge` every letter counts.
       fuzzy: (term) => (term.length > 4 ? 0.2 : false),
@@ -86,6 +86,7 @@ async function searchText(
       tasks: skill.tasks.join(" "),
       models: skill.models.flatMap((model) => [model.id, ...(model.aliases ?? [])]).join(" "),
       notes: skill.notes ?? "",
+      kinds: kindsOf(skill).join(" "),
     })),
   );
   const all = index.search(text, { combineWith: "AND" });
@@ -94,4 +95,15 @@ async function searchText(
   return hits
     .map((hit) => ({ skill: byName.get(hit.id)!, score: Math.round(hit.score * 1000) / 1000 }))
     .sort((a, b) => b.score - a.score || (a.skill.name < b.skill.name ? -1 : 1));
+}
+
+/** What people call such models: an embedding model says "vectors" of itself, or only "feature-extraction". */
+function kindsOf(skill: Skill): string[] {
+  const kinds = new Set(skill.tasks.flatMap(synonymsOf));
+  // What only continues a text is no chat model, though the Hub has one task for both.
+  if (!skill.examples.some((example) => example.startsWith("hfms chat "))) {
+    kinds.delete("chat");
+    kinds.delete("conversational");
+  }
+  return [...kinds];
 }

@@ -39,6 +39,33 @@ describe("discover", () => {
     expect((await names({ text }))[0]).toBe(expected);
   });
 
+  it.each(["embedding", "embeddings", "Vector", "vectors", "embed"])(
+    "finds every encoder for %j",
+    async (text) => {
+      expect((await names({ text })).sort()).toEqual(
+        expect.arrayContaining(await names({ task: "feature-extraction" })),
+      );
+      expect(await names({ text })).not.toContain("hf_smollm2");
+    },
+  );
+
+  it('finds all that is made for sentences for "sentence embeddings"', async () => {
+    const made = await names({ task: "sentence-similarity" });
+    expect(await names({ text: "sentence embeddings" })).toEqual(expect.arrayContaining(made));
+  });
+
+  it("tells those that chat from those that only complete", async () => {
+    const chat = await names({ text: "chat" });
+    expect(chat.length).toBeGreaterThan(15);
+    for (const name of ["hf_smollm2", "hf_llama3_2", "hf_tulu3", "hf_hermes3"]) expect(chat).toContain(name);
+    for (const name of ["hf_gpt2", "hf_llama2c", "hf_minilm"]) expect(chat).not.toContain(name);
+    expect(await names({ text: "completion" })).toEqual(expect.arrayContaining(["hf_gpt2", "hf_smollm2"]));
+  });
+
+  it('finds what is made for code, and nothing else, for "code"', async () => {
+    expect((await names({ text: "code" })).sort()).toEqual(["hf_codellama", "hf_deepseek_coder"]);
+  });
+
   it("scores text matches, best first", async () => {
     const found = await searchSkills(registry, { text: "embeddings for search" }, anywhere);
     const scores = found.map(({ score }) => score!);
