@@ -158,9 +158,10 @@ export function checksTable({ checks }: Pick<Report, "checks">): string[][] {
   ];
 }
 
-/** Four digits that count: 0.99998 and 1234. */
+/** The digits that count: 0.86, 1234, and a cosine's 0.99998. */
 export function rounded(value: number): string {
-  const digits = Math.abs(value) < 1 ? 6 : Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0;
+  const cosine = Math.abs(value) > 0.99 && Math.abs(value) < 1;
+  const digits = cosine ? 6 : Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0;
   return String(Number(value.toFixed(digits)));
 }
 
