@@ -87,12 +87,20 @@ export async function writeAutoChoice(root: string, manifest: GraphManifest, wei
   await fs.writeFile(file, `${manifest.dtype}\n`);
 }
 
+/** Notes that a graph is used now. Access times don't say it: most disks write them once a day or never. */
+export async function markUsed(directory: string): Promise<void> {
+  const now = new Date();
+  // A cache that can only be read still runs models.
+  await fs.utimes(path.join(directory, MANIFEST_FILE), now, now).catch(() => {});
+}
+
 /** A built graph on the disk. */
 export interface StoredGraph {
   manifest: GraphManifest;
   directory: string;
   /** Bytes. */
   size: number;
+  /** ISO 8601: when it was built or last loaded. */
   lastUsed: string;
 }
 
@@ -109,7 +117,8 @@ export async function listGraphs(root: string, model?: string): Promise<StoredGr
         const files = await fs.readdir(directory);
         const stats = await Promise.all(files.map((file) => fs.stat(path.join(directory, file))));
         const size = stats.reduce((sum, stat) => sum + stat.size, 0);
-        graphs.push({ manifest, directory, size, lastUsed: stats[0].atime.toISOString() });
+        const lastUsed = stats[files.indexOf(MANIFEST_FILE)].mtime.toISOString();
+        graphs.push({ manifest, directory, size, lastUsed });
       }
     }
   }

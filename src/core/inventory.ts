@@ -27,13 +27,13 @@ export async function listModels(config: Config, registry: Registry): Promise<Lo
       size: repository.size,
       graphs: own.map(describeGraph),
       directory: repository.directory,
-      lastUsed: repository.lastUsed,
+      lastUsed: newest([repository.lastUsed, ...own.map((graph) => graph.lastUsed)]),
     });
   }
   const known = new Set(models.map((model) => `${model.source} ${model.model}`));
   for (const [key, own] of Map.groupBy(graphs, ({ manifest }) => `${manifest.source} ${manifest.model}`)) {
     if (known.has(key)) continue;
-    const { manifest, directory, lastUsed } = own[0];
+    const { manifest, directory } = own[0];
     models.push({
       model: manifest.model,
       aliases: aliases(registry, manifest.model),
@@ -44,7 +44,7 @@ export async function listModels(config: Config, registry: Registry): Promise<Lo
       size: 0,
       graphs: own.map(describeGraph),
       directory: path.dirname(directory),
-      lastUsed,
+      lastUsed: newest(own.map((graph) => graph.lastUsed)),
     });
   }
   return models.sort((a, b) => (a.model < b.model ? -1 : 1));
@@ -154,6 +154,14 @@ const outOfReach = new Set<string>(["hub_unreachable", "offline"]);
 
 function describeGraph({ manifest, directory, size }: StoredGraph): LocalModel["graphs"][number] {
   return { dtype: manifest.dtype, revision: manifest.revision, size, directory };
+}
+
+/** Of times in ISO 8601. */
+function newest(times: (string | undefined)[]): string | undefined {
+  return times
+    .filter((time) => time !== undefined)
+    .sort()
+    .at(-1);
 }
 
 function aliases(registry: Registry, id: string): string[] {

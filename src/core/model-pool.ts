@@ -7,6 +7,7 @@ import {
   GRAPH_FILE,
   type GraphManifest,
   graphDirectory,
+  markUsed,
   PREFILL_FILE,
   readAutoChoice,
   readManifest,
@@ -134,6 +135,7 @@ export class ModelPool implements AsyncDisposable {
       contextLength: manifest.info.contextLength,
       loadMs: performance.now() - start,
     };
+    await markUsed(directory);
     const prompts = this.#chosen(choice)?.prompts ?? {};
     const model = { manifest, textDirectory, tokenizer, runner, ready, prompts, turn: new Turn() };
     this.#loaded.set(key, model);

@@ -257,6 +257,19 @@ describe("what is on the machine", () => {
     expect(Date.parse(hub.lastUsed ?? "")).not.toBeNaN();
   });
 
+  it("was used when it was last loaded, not when the disk last wrote an access time", async () => {
+    const { environment, home, engine } = await sandbox();
+    await generate(engine, { ...greedy, model: "acme/tiny-llama" });
+    const long = new Date("2020-01-01T00:00:00Z");
+    for (const entry of await readdir(home, { recursive: true, withFileTypes: true })) {
+      await utimes(path.join(entry.parentPath, entry.name), long, long);
+    }
+    expect((await engine.list())[0].lastUsed).toBe(long.toISOString());
+    const again = await openEngine(readConfig(environment));
+    await generate(again, { ...greedy, model: "acme/tiny-llama" });
+    expect(Date.now() - Date.parse((await again.list())[0].lastUsed ?? "")).toBeLessThan(60_000);
+  });
+
   it("is described, pulled or not", async () => {
     const { engine, server } = await sandbox();
     const before = await engine.info("acme/tiny-llama");

@@ -116,7 +116,7 @@ export async function filesBelow(directory: string, prefix = "", depth = 0): Pro
   return found.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** Bytes that a folder takes on the disk, links not followed, and when any of its files was last used. */
+/** Bytes that a folder takes on the disk, links not followed, and when the newest of its files was written. */
 export async function diskUse(directory: string): Promise<{ bytes: number; lastUsed: number }> {
   let bytes = 0;
   let lastUsed = 0;
@@ -132,5 +132,6 @@ export async function diskUse(directory: string): Promise<{ bytes: number; lastU
 async function fileUse(file: string): Promise<{ bytes: number; lastUsed: number }> {
   const stats = await lstat(file).catch(() => undefined);
   if (!stats?.isFile()) return { bytes: 0, lastUsed: 0 };
-  return { bytes: stats.size, lastUsed: Math.max(stats.atimeMs, stats.mtimeMs) };
+  // No access times: some disks never write them, and where they are written, a listing that reads refs/ is a use.
+  return { bytes: stats.size, lastUsed: stats.mtimeMs };
 }
