@@ -39,6 +39,12 @@ export function storeLinear(
   };
 }
 
+/**
+ * Below this many rows or columns the runtime sums a float product in an order that depends on the number of rows of x,
+ * and a text's numbers would depend on its company. Such a matrix costs next to nothing either way.
+ */
+const SMALL = 256;
+
 /** x [..., in] times a stored matrix [out, in], transposed. */
 export function product(
   g: GraphBuilder,
@@ -47,7 +53,8 @@ export function product(
   options: { bias?: Value; as?: string; compute?: BuildContext["compute"] } = {},
 ): Value {
   const { bias, as, compute = "blocks" } = options;
-  if (matrix.format.bits === 32 || (compute === "floats" && matrix.format.bits === 8)) {
+  const small = Math.min(matrix.rows, matrix.columns) < SMALL;
+  if (matrix.format.bits === 32 || (compute === "floats" && matrix.format.bits === 8 && !small)) {
     const weight = "weight" in matrix ? matrix.weight : dequantized(g, x, matrix);
     const y = g.node("FusedMatMul", [x, weight], { transB: 1 }, bias ? undefined : as);
     return bias ? g.node("Add", [y, bias], {}, as) : y;
