@@ -13,6 +13,7 @@ import {
   MANIFEST_FILE,
   PREFILL_FILE,
   readManifest,
+  removeLeftovers,
   WEIGHTS_FILE,
   writeAutoChoice,
 } from "./graph-store.js";
@@ -96,6 +97,7 @@ export async function* convert(
     await fs.writeFile(path.join(aside, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
     throwIfAborted(signal);
     await publish(aside, directory);
+    await removeLeftovers(directory);
     if (options.dtype === "auto") await writeAutoChoice(root, manifest, source.weights);
   } catch (error) {
     throw fromFileSystem(error, directory);

@@ -112,6 +112,7 @@ export async function listGraphs(root: string, model?: string): Promise<StoredGr
   for (const modelFolder of models) {
     for (const revision of await folders(modelFolder)) {
       for (const directory of await folders(revision)) {
+        if (directory.endsWith(".tmp")) continue;
         const manifest = await readManifest(directory);
         if (!manifest) continue;
         const files = await fs.readdir(directory);
@@ -137,6 +138,31 @@ export async function removeGraphs(
     bytes: graphs.reduce((sum, graph) => sum + graph.size, 0),
     directories: graphs.length > 0 ? [directory] : [],
   };
+}
+
+/**
+ * Takes away what nobody will use again beside a graph that was just built: the same graph by an older builder, and what
+ * killed processes left half done.
+ */
+export async function removeLeftovers(directory: string): Promise<void> {
+  const [name] = path.basename(directory).split(/\.v\d+$/);
+  for (const sibling of await folders(path.dirname(directory))) {
+    const [, graph, builder, pid] =
+      /^(.+)\.v(\d+)(?:\.(\d+)-[0-9a-f]+\.tmp)?$/.exec(path.basename(sibling)) ?? [];
+    if (graph !== name) continue;
+    const abandoned = pid === undefined ? Number(builder) < BUILDER_VERSION : !isRunning(Number(pid));
+    if (abandoned) await fs.rm(sibling, { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process is one, too.
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
 }
 
 async function folders(directory: string): Promise<string[]> {

@@ -4,7 +4,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { type ConversionSource, convert } from "../../src/core/convert.js";
-import { BUILDER_VERSION, listGraphs, readAutoChoice } from "../../src/core/graph-store.js";
+import { BUILDER_VERSION, graphDirectory, listGraphs, readAutoChoice } from "../../src/core/graph-store.js";
 import { editedGolden } from "../edited-golden.js";
 import { graphFiles } from "../graph-files.js";
 import { collect, finish, goldenSource, graphsFolder } from "../tiny-model.js";
@@ -101,6 +101,26 @@ describe("converting a model", () => {
       expect(await listGraphs(root)).toHaveLength(1);
       expect(await graphFiles(root)).toHaveLength(3);
     }
+  });
+
+  it("takes away what an older builder and killed processes left of the same graph", async () => {
+    const root = await temporaryFolder();
+    const { pid: gone } = spawnSync(process.execPath, ["--version"]);
+    const directory = graphDirectory(root, llama.model, llama.revision, llama.weights, "fp32");
+    const [name] = path.basename(directory).split(/\.v\d+$/);
+    const beside = (folder: string) => path.join(path.dirname(directory), folder);
+    const mine = `${name}.v${BUILDER_VERSION}.${process.pid}-0a1b2c3d.tmp`;
+    for (const folder of [
+      `${name}.v0`,
+      `${name}.v${BUILDER_VERSION}.${gone}-0a1b2c3d.tmp`,
+      mine,
+      "int8.v0",
+    ]) {
+      await mkdir(beside(folder), { recursive: true });
+    }
+    await finish(convert(llama, { root, dtype: "fp32" }));
+    const left = await readdir(path.dirname(directory));
+    expect(left.sort()).toEqual([path.basename(directory), mine, "int8.v0"].sort());
   });
 
   it("picks a number format for `auto`, says why and remembers it", async () => {
