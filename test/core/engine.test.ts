@@ -1,41 +1,17 @@
 import { existsSync } from "node:fs";
 import { cp, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { readConfig } from "../../src/core/config.js";
 import { Engine } from "../../src/core/engine.js";
-import { deviceNames, type PullEvent } from "../../src/core/requests.js";
+import { deviceNames } from "../../src/core/requests.js";
 import { embed, generate, openEngine } from "../engine-sandbox.js";
 import { golden } from "../golden/reference.js";
-import { type HubServerOptions, startHubServer } from "../hub-server.js";
-import { collect } from "../tiny-model.js";
+import { greedy, llama, pull, sandbox } from "../hub-sandbox.js";
 import { temporaryFolder } from "./hub/sandbox.js";
 
-const llama = golden("llama-gqa");
 const [, prompt] = llama.reference.prompts;
-const greedy = { raw: true, temperature: 0, dtype: "fp32", prompt: prompt.text, maxTokens: 12 } as const;
 const expected = prompt.greedy.slice(0, 12);
-const repositories = [
-  { id: "acme/tiny-llama", files: llama.directory },
-  { id: "acme/tiny-bert", files: golden("bert-mean").directory },
-  { id: "acme/tiny-gguf", files: golden("llama-gguf-q8_0").directory },
-];
-
-/** An engine with an empty home, and a Hub of its own. */
-async function sandbox(options: HubServerOptions = { repositories }) {
-  const server = await startHubServer(options);
-  onTestFinished(() => server.close());
-  const home = await temporaryFolder();
-  const environment = { HF_HOME: home, HF_ENDPOINT: server.url };
-  return { server, home, environment, engine: await openEngine(readConfig(environment)) };
-}
-
-async function pull(engine: Engine, request: Parameters<Engine["pull"]>[0], signal?: AbortSignal) {
-  const events = await collect(engine.pull(request, signal));
-  const of = <T extends PullEvent["type"]>(type: T) =>
-    events.filter((event): event is Extract<PullEvent, { type: T }> => event.type === type);
-  return { events, plan: of("plan")[0], done: of("done")[0], progress: of("progress") };
-}
 
 describe("running a model of the Hub", () => {
   it("brings it, builds it and gives PyTorch's tokens; the next time nothing is asked of the Hub", async () => {
