@@ -41,7 +41,7 @@ export async function followAnswer(
       } else if (event.type === "text") {
         last = event.text || last;
         await print?.(event.text);
-      } else if (ready) {
+      } else if (ready && event.type === "done") {
         return { ready, done: event };
       }
     }

@@ -1,5 +1,8 @@
 /** The nouns that cross the engine's border: what commands and routes ask, and what they get back. */
 
+export * from "./requests/generation.js";
+export * from "./requests/output-format.js";
+
 export const dtypes = ["auto", "fp32", "int8", "int4"] as const;
 /** Weights' number format of the built graph. `auto` picks by model size and measured loss. */
 export type Dtype = (typeof dtypes)[number];
@@ -20,63 +23,6 @@ export interface ModelChoice {
   requireDevice?: boolean;
   source?: SourceName | "auto";
   revision?: string;
-}
-
-export interface ChatMessage {
-  role: "system" | "user" | "assistant" | "tool";
-  content: string;
-}
-
-/** Sampling parameters, in the field's words (vLLM, TGI, OpenAI). Ranges are checked by `parseSampling`. */
-export interface SamplingParams {
-  /** 0 means greedy. ≥ 0. */
-  temperature?: number;
-  /** Keep the k most likely tokens; 0 or absent keeps all. */
-  topK?: number;
-  /** Keep the smallest set of tokens with this probability mass. (0, 1]. */
-  topP?: number;
-  /** Drop tokens less likely than minP × the likeliest. [0, 1]. */
-  minP?: number;
-  /** Divide (positive) or multiply (negative) logits of tokens seen in prompt or output. > 0; 1 is off. */
-  repetitionPenalty?: number;
-  /** Subtract per occurrence in the output. [-2, 2]. */
-  frequencyPenalty?: number;
-  /** Subtract once for tokens in the output. [-2, 2]. */
-  presencePenalty?: number;
-  /** Added to the logits, by token id. */
-  logitBias?: Record<number, number>;
-  /** The same seed gives the same text. Integer ≥ 0. */
-  seed?: number;
-}
-
-export interface GenerateRequest extends ModelChoice, SamplingParams {
-  /** Text to continue, or a conversation. A string goes through the chat template as a user message unless `raw`. */
-  prompt: string | ChatMessage[];
-  /** System message, put before a string prompt. */
-  system?: string;
-  /** No chat template: the prompt's tokens as they are. */
-  raw?: boolean;
-  /** Upper bound of new tokens; by default what the context has left. */
-  maxTokens?: number;
-  stop?: string[];
-}
-
-export const finishReasons = ["stop", "length"] as const;
-export type FinishReason = (typeof finishReasons)[number];
-
-export interface Usage {
-  prompt_tokens: number;
-  completion_tokens: number;
-  total_tokens: number;
-}
-
-/** Milliseconds, and rates in tokens per second. */
-export interface Timings {
-  load_ms: number;
-  prompt_ms: number;
-  generate_ms: number;
-  prompt_per_second: number;
-  generate_per_second: number;
 }
 
 /** Something the user should know and that is not an error: a fallback, a choice that `auto` made. */
@@ -113,20 +59,6 @@ export interface ReadyEvent {
   contextLength: number;
   loadMs: number;
 }
-
-export type GenerateEvent =
-  | NoticeEvent
-  | ProgressEvent
-  | ReadyEvent
-  | { type: "text"; text: string; tokens: number[] }
-  | {
-      type: "done";
-      text: string;
-      tokens: number[];
-      finishReason: FinishReason;
-      usage: Usage;
-      timings: Timings;
-    };
 
 export const poolings = ["auto", "mean", "cls", "last"] as const;
 export type Pooling = (typeof poolings)[number];

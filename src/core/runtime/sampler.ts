@@ -2,12 +2,21 @@ import { HfmsError } from "../errors.js";
 import type { SamplingParams } from "../requests.js";
 import { createRandom, type Random } from "./random.js";
 
+type Adjusting =
+  | "temperature"
+  | "topK"
+  | "topP"
+  | "minP"
+  | "repetitionPenalty"
+  | "frequencyPenalty"
+  | "presencePenalty";
+
 /**
  * Chooses the next token from logits [vocabulary]. The order is the field's: penalties and bias, temperature, top-k,
  * top-p, min-p, then a draw. Temperature 0 takes the likeliest token.
  */
 export class Sampler {
-  readonly #params: Required<Omit<SamplingParams, "seed" | "logitBias">> & { logitBias: [number, number][] };
+  readonly #params: Required<Pick<SamplingParams, Adjusting>> & { logitBias: [number, number][] };
   readonly #random: Random;
   /** Occurrences of each token in the output. */
   readonly #generated = new Map<number, number>();

@@ -50,7 +50,7 @@ export async function* generate(
     const { text: piece, stopped } = stops.push(detokenizer.push(token));
     if (piece !== "") {
       text += piece;
-      yield { type: "text", text: piece, tokens: unsent };
+      yield { type: "text", index: 0, text: piece, tokens: unsent };
       unsent = [];
     }
     if (stopped) {
@@ -65,7 +65,7 @@ export async function* generate(
     if (rest.stopped) finishReason = "stop";
     if (last !== "") {
       text += last;
-      yield { type: "text", text: last, tokens: unsent };
+      yield { type: "text", index: 0, text: last, tokens: unsent };
     }
   }
   const generateMs = performance.now() - start - promptMs;
@@ -74,13 +74,16 @@ export async function* generate(
     text,
     tokens,
     finishReason,
+    choices: [{ index: 0, text, tokens, finishReason }],
     usage: {
       prompt_tokens: prompt.length,
       completion_tokens: tokens.length,
       total_tokens: prompt.length + tokens.length,
+      cached_tokens: 0,
     },
     timings: {
       load_ms: model.ready.loadMs,
+      queue_ms: 0,
       prompt_ms: promptMs,
       generate_ms: generateMs,
       prompt_per_second: rate(prompt.length, promptMs),
