@@ -16,6 +16,7 @@ const layers = [
   ["core/skills", "core/hub", "core/hardware", "core/weights", "core/text"],
   ["core/graph"],
   ["core/models", "core/runtime"],
+  ["core/scheduler"],
   ["core/dtype"],
   ["core/graph-store"],
   ["core/convert"],

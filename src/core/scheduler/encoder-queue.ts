@@ -1,0 +1,133 @@
+/** A text that waits for the encoder. */
+export interface QueuedRow {
+  /** In tokens. */
+  length: number;
+  /** Upper bound of padded tokens in a batch that the row is part of; a longer row runs alone. */
+  budget: number;
+  /** Rows of one caller share what the encoder gives to each caller. */
+  caller: object;
+  /** Higher ones go first. */
+  priority: number;
+}
+
+/**
+ * What padding may cost to save a run, in tokens. The fixed cost of a run is that of about so many tokens: 2 to 3 ms
+ * against 80 µs for a token, MiniLM in fp32 on two cores.
+ */
+const RUN_COST = 32;
+
+/**
+ * Which waiting rows run together. Rows of similar length are grouped around one that must run, and that one is by
+ * turns
+ *
+ *   - the one that waits longest: it is part of the next batch or of the one after, whatever else comes;
+ *   - the next of the caller that has had least (start-time fair queueing, Goyal et al. 1996), higher priorities first:
+ *     a single text need not wait for the thousands that another caller sent before.
+ */
+export class EncoderQueue<Row extends QueuedRow> {
+  /** By length, then by arrival. */
+  readonly #waiting: Waiting<Row>[] = [];
+  /** For each caller, where its share ends: the tokens that it asked for, counted from the clock's time at its start. */
+  readonly #shares = new WeakMap<object, number>();
+  /** The start of the share that was served last. */
+  #clock = 0;
+  #arrivals = 0;
+  #turn: "age" | "share" = "age";
+
+  /** Number of rows that wait. */
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  add(row: Row): void {
+    const share = Math.max(this.#clock, this.#shares.get(row.caller) ?? 0);
+    this.#shares.set(row.caller, share + row.length);
+    const waiting = { row, share, arrival: this.#arrivals++ };
+    this.#waiting.splice(this.#firstLongerThan(row.length), 0, waiting);
+  }
+
+  /** Takes a row out that shall not run any more. False where it does not wait. */
+  remove(row: Row): boolean {
+    for (let i = this.#firstLongerThan(row.length) - 1; i >= 0; i--) {
+      const { row: other } = this.#waiting[i];
+      if (other.length < row.length) break;
+      if (other === row) return this.#waiting.splice(i, 1).length > 0;
+    }
+    return false;
+  }
+
+  /** Takes the rows of the next batch out, by length; none where nothing waits. */
+  take(): Row[] {
+    if (this.#waiting.length === 0) return [];
+    const anchor = this.#anchor();
+    this.#turn = this.#turn === "age" ? "share" : "age";
+    this.#clock = Math.max(this.#clock, this.#waiting[anchor].share);
+    return this.#around(anchor)
+      .sort((a, b) => b - a)
+      .map((i) => this.#waiting.splice(i, 1)[0].row)
+      .reverse();
+  }
+
+  #anchor(): number {
+    const before = this.#turn === "age" ? arrivedBefore : isServedBefore;
+    return this.#waiting.reduce((best, one, i, all) => (before(one, all[best]) ? i : best), 0);
+  }
+
+  /** The rows nearest in length to the anchor, for as long as their padding costs less than a run of their own. */
+  #around(anchor: number): number[] {
+    const rows = this.#waiting;
+    const { budget } = rows[anchor].row;
+    // A row that asks for smaller batches than this one is left to a batch of its own.
+    const fits = (i: number, step: number): number => {
+      let next = i + step;
+      while (next >= 0 && next < rows.length && rows[next].row.budget < budget) next += step;
+      return next;
+    };
+    const batch = [anchor];
+    let longest = rows[anchor].row.length;
+    let [below, above] = [fits(anchor, -1), fits(anchor, 1)];
+    for (;;) {
+      const shorter = rows[below]?.row.length;
+      const longer = rows[above]?.row.length;
+      const shorterFits = shorter !== undefined && (batch.length + 1) * longest <= budget;
+      const longerFits = longer !== undefined && (batch.length + 1) * longer <= budget;
+      const paddingBelow = shorterFits ? longest - shorter : Number.POSITIVE_INFINITY;
+      const paddingAbove = longerFits ? batch.length * (longer - longest) : Number.POSITIVE_INFINITY;
+      if (Math.min(paddingBelow, paddingAbove) > RUN_COST) return batch;
+      if (paddingAbove <= paddingBelow) {
+        batch.push(above);
+        longest = rows[above].row.length;
+        above = fits(above, 1);
+      } else {
+        batch.push(below);
+        below = fits(below, -1);
+      }
+    }
+  }
+
+  #firstLongerThan(length: number): number {
+    let [low, high] = [0, this.#waiting.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#waiting[middle].row.length > length) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+}
+
+interface Waiting<Row> {
+  row: Row;
+  /** Where the row's share begins. */
+  share: number;
+  arrival: number;
+}
+
+function arrivedBefore<Row extends QueuedRow>(a: Waiting<Row>, b: Waiting<Row>): boolean {
+  return a.arrival < b.arrival;
+}
+
+function isServedBefore<Row extends QueuedRow>(a: Waiting<Row>, b: Waiting<Row>): boolean {
+  if (a.row.priority !== b.row.priority) return a.row.priority > b.row.priority;
+  return a.share === b.share ? a.arrival < b.arrival : a.share < b.share;
+}
