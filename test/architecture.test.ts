@@ -33,6 +33,8 @@ const owners: Record<string, RegExp> = {
   koffi: /^src\/core\/runtime\/ort-api\.ts$/,
   "@oclif/core": /^src\/(commands|cli)\//,
   "@inquirer/prompts": /^src\/(commands|cli)\//,
+  chalk: /^src\/cli\/style\.ts$/,
+  ora: /^src\/cli\/progress\.ts$/,
   undici: /^src\/core\/hub\/http\.ts$/,
   "@huggingface/hub": /^src\/core\/hub\//,
   "@bufbuild/protobuf": /^src\/core\/graph\/proto\.ts$/,
@@ -89,7 +91,7 @@ describe("an import", () => {
 
 describe("start-up", () => {
   // Everything else is loaded when it is used: the help, `hfms list` and a warm run must not wait for it.
-  const light = ["@oclif/core", "fastest-levenshtein"];
+  const light = ["@oclif/core", "chalk", "fastest-levenshtein"];
 
   it.each(filesOf("src/{commands/*,cli/main,core/index}.ts"))("loads no heavy package with %s", (file) => {
     const packages = [...loadedWith(file, imports)].filter((name) => !/^(src\/|node:)/.test(name));

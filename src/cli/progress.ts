@@ -1,8 +1,10 @@
+import type { Ora } from "ora";
 import type { NoticeEvent, ProgressEvent } from "../core/index.js";
-import { styled, terminalWidth } from "./style.js";
+import { isColoured, styled, terminalWidth } from "./style.js";
 import { formatBytes, formatDuration } from "./units.js";
 
-const REDRAW_MS = 80;
+/** What is over sooner needs no spinner, and ora need not be loaded for it. */
+const SPINNER_MS = 400;
 /** Where nobody watches a bar move, a line now and then says that work goes on. */
 const FIRST_LINE_MS = 3000;
 const NEXT_LINE_MS = 15_000;
@@ -17,14 +19,16 @@ const verbs = {
   load: "loading",
 } as const satisfies Record<ProgressEvent["phase"], string>;
 
-/** Progress and notices on stderr: one line that redraws itself on a terminal, a plain line now and then elsewhere. */
+/** Progress and notices on stderr: a line with a spinner on a terminal, a plain line now and then elsewhere. */
 export class ProgressDisplay {
   readonly #stream: NodeJS.WriteStream;
   readonly #quiet: boolean;
-  #drawn = false;
+  #spinner?: Ora;
+  #spinnerTimer?: NodeJS.Timeout;
+  /** What is going on; undefined when nothing is shown. */
+  #text?: string;
   #phase?: ProgressEvent["phase"];
   #speed = new SpeedMeter();
-  #nextDraw = 0;
   #nextLine = 0;
 
   constructor({ stream, quiet }: { stream: NodeJS.WriteStream; quiet: boolean }) {
@@ -56,14 +60,11 @@ export class ProgressDisplay {
     if (event.phase !== this.#phase) {
       this.#phase = event.phase;
       this.#speed = new SpeedMeter();
-      this.#nextDraw = 0;
       this.#nextLine = now + FIRST_LINE_MS;
     }
     this.#speed.add(event.done, now);
-    if (this.#stream.isTTY) {
-      if (now < this.#nextDraw && event.done !== event.total) return;
-      this.#nextDraw = now + REDRAW_MS;
-      this.#draw(event);
+    if (this.#stream.isTTY && this.#spinner?.isEnabled !== false) {
+      this.#spin(this.#line(event));
     } else if (now >= this.#nextLine) {
       this.#nextLine = now + NEXT_LINE_MS;
       this.#stream.write(`${[verbs[event.phase], event.what, ...this.#facts(event)].join(" ")}\n`);
@@ -84,22 +85,39 @@ export class ProgressDisplay {
 
   /** Takes the progress line away, so that something else can be printed. */
   clear(): void {
-    if (!this.#drawn) return;
-    this.#stream.write("\r\u001b[2K");
-    this.#drawn = false;
+    clearTimeout(this.#spinnerTimer);
+    this.#spinnerTimer = undefined;
+    this.#text = undefined;
+    this.#spinner?.stop();
   }
 
-  #draw(event: ProgressEvent): void {
-    // The last column stays free: a full line would wrap, and could not be taken away.
-    const width = (terminalWidth(this.#stream) ?? 80) - 1;
+  #spin(text: string): void {
+    this.#text = text;
+    if (this.#spinner?.isSpinning) this.#spinner.text = text;
+    else this.#spinnerTimer ??= setTimeout(() => this.#startSpinner(), SPINNER_MS);
+  }
+
+  async #startSpinner(): Promise<void> {
+    const { default: ora } = await import("ora");
+    this.#spinner ??= ora({
+      stream: this.#stream,
+      color: isColoured(this.#stream) ? "cyan" : false,
+      // The terminal's input belongs to hfms: its Ctrl-C, and the questions of a conversation.
+      discardStdin: false,
+    });
+    // On a terminal that can't move its cursor there is no spinner.
+    if (this.#text !== undefined && this.#spinner.isEnabled) this.#spinner.start(this.#text);
+  }
+
+  #line(event: ProgressEvent): string {
+    // The last column stays free, so that the line never wraps; the spinner and a blank stand before it.
+    const width = (terminalWidth(this.#stream) ?? 80) - 3;
     const facts = this.#facts(event).join("  ").slice(0, width);
     const room = width - (facts ? facts.length + 2 : 0);
     const title = room < SHORTEST_TITLE ? "" : shorten(`${verbs[event.phase]} ${event.what}`, room);
     const left = width - [title, facts, ""].filter((part, i) => part || i === 2).join("  ").length;
     const bar = event.total && left >= NARROWEST_BAR ? drawBar(event.done / event.total, left) : "";
-    const parts = [title, bar && styled("cyan", bar, this.#stream), facts].filter(Boolean);
-    this.#stream.write(`\r\u001b[2K${parts.join("  ")}`);
-    this.#drawn = true;
+    return [title, bar && styled("cyan", bar, this.#stream), facts].filter(Boolean).join("  ");
   }
 
   #facts({ done, total, unit }: ProgressEvent): string[] {

@@ -1,4 +1,6 @@
+import readline from "node:readline";
 import { PassThrough } from "node:stream";
+import { stripVTControlCharacters } from "node:util";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { renderFacts, wrapWords } from "../../src/cli/facts.js";
 import { ProgressDisplay } from "../../src/cli/progress.js";
@@ -8,16 +10,26 @@ import type { ProgressEvent } from "../../src/core/index.js";
 beforeEach(() => {
   vi.stubEnv("FORCE_COLOR", undefined);
   vi.stubEnv("NO_COLOR", "1");
+  // ora takes a terminal for one that is watched unless these say otherwise.
+  vi.stubEnv("CI", undefined);
+  vi.stubEnv("TERM", "xterm");
 });
 
 /** A stream that counts as a terminal of this many columns, or as a pipe without them, and keeps what is written. */
 function screen(columns?: number): NodeJS.WriteStream & { text: () => string } {
   const stream = new PassThrough({ encoding: "utf8" });
+  let text = "";
+  stream.on("data", (chunk: string) => {
+    text += chunk;
+  });
   return Object.assign(stream, {
     isTTY: columns !== undefined,
     columns,
     getColorDepth: () => 1,
-    text: () => (stream.read() as string | null) ?? "",
+    cursorTo: (x: number) => readline.cursorTo(stream, x),
+    moveCursor: (dx: number, dy: number) => readline.moveCursor(stream, dx, dy),
+    clearLine: (direction: -1 | 0 | 1) => readline.clearLine(stream, direction),
+    text: () => text,
   }) as never;
 }
 
@@ -92,20 +104,47 @@ describe("progress", () => {
     unit: "bytes",
   };
 
-  it("is one line on a terminal that is taken away again", () => {
+  /** The lines that a terminal showed one after the other, without what moves its cursor. */
+  const shown = (text: string) =>
+    text.split("\u001b[1G").map((line) => stripVTControlCharacters(line).replace(/^\S /, ""));
+
+  it("is one line on a terminal that is taken away again", async () => {
     const stream = screen(80);
     const display = new ProgressDisplay({ stream, quiet: false });
     display.progress(event);
+    await vi.waitFor(() => expect(stream.text()).toContain("downloading"), 5000);
+    display.progress({ ...event, done: 98_100_000 });
+    await vi.waitFor(() => expect(stream.text()).toContain("100%"), 5000);
     display.clear();
-    expect(stream.text()).toBe(
-      "\r\u001b[2Kdownloading model.safetensors  ━━━━━━━━━━━━━━━╌╌╌╌╌╌╌╌╌  62%  61.2/98.1 MB\r\u001b[2K",
-    );
+    const lines = shown(stream.text()).filter(Boolean);
+    expect(lines[0]).toBe("downloading model.safetensors  ━━━━━━━━━━━━━━━╌╌╌╌╌╌╌╌╌  62%  61.2/98.1 MB");
+    expect(lines.at(-1)).toMatch(/━ {2}100% {2}98\.1\/98\.1 MB$/);
+    expect(stream.text()).not.toContain("\n");
+    expect(stream.text().endsWith("\u001b[1G\u001b[0K\u001b[?25h")).toBe(true);
   });
 
-  it.each([70, 40, 25, 12])("never fills a terminal of %d columns, so that it can be taken away", (width) => {
-    const stream = screen(width);
-    new ProgressDisplay({ stream, quiet: false }).progress(event);
-    expect(stream.text().replace("\r\u001b[2K", "").length).toBeLessThan(width);
+  it.each([70, 40, 25, 12])(
+    "never fills a terminal of %d columns, so that it stays one line",
+    async (width) => {
+      const stream = screen(width);
+      const display = new ProgressDisplay({ stream, quiet: false });
+      display.progress(event);
+      await vi.waitFor(() => expect(stream.text()).toContain("62%"), 5000);
+      display.clear();
+      for (const line of stripVTControlCharacters(stream.text().replaceAll("\u001b[1G", "\n")).split("\n"))
+        expect(line.length).toBeLessThan(width);
+    },
+  );
+
+  it("shows nothing on a terminal where the work is over soon", async () => {
+    const stream = screen(80);
+    const display = new ProgressDisplay({ stream, quiet: false });
+    async function* events() {
+      yield event;
+      yield { type: "done" } as const;
+    }
+    for await (const _ of display.follow(events()));
+    expect(stream.text()).toBe("");
   });
 
   it("says nothing into a pipe when it is over soon, and nothing at all when it shall be quiet", () => {
