@@ -23,6 +23,7 @@ import type { Decoder } from "./runtime/decoder.js";
 import type { Encoder } from "./runtime/encoder.js";
 import { hasFastInt8, prefersFloats } from "./runtime/prefill-policy.js";
 import { Turn } from "./runtime/turn.js";
+import type { EncoderBatcher } from "./scheduler/encoder-batcher.js";
 import { chooseModel } from "./skills/chosen-model.js";
 import type { Registry } from "./skills/registry.js";
 import type { SkillModel } from "./skills/types.js";
@@ -34,7 +35,9 @@ export interface LoadedModel {
   /** Folder of tokenizer.json, the chat template and the sentence-transformers files. */
   textDirectory: string;
   tokenizer: Tokenizer;
-  runner: { kind: "decoder"; decoder: Decoder } | { kind: "encoder"; encoder: Encoder };
+  runner:
+    | { kind: "decoder"; decoder: Decoder }
+    | { kind: "encoder"; encoder: Encoder; batcher: EncoderBatcher };
   /** Texts to put before an input, by name, that the skill knows of. */
   prompts: Record<string, string>;
   ready: ReadyEvent;
@@ -223,7 +226,9 @@ export class ModelPool implements AsyncDisposable {
     const step = path.join(directory, GRAPH_FILE);
     if (info.kind === "encoder") {
       const { Encoder } = await import("./runtime/encoder.js");
-      return { kind: "encoder", encoder: await Encoder.load(step, info, options) };
+      const { EncoderBatcher } = await import("./scheduler/encoder-batcher.js");
+      const encoder = await Encoder.load(step, info, options);
+      return { kind: "encoder", encoder, batcher: new EncoderBatcher(encoder) };
     }
     const { Decoder } = await import("./runtime/decoder.js");
     const prefill = manifest.prefill ? path.join(directory, PREFILL_FILE) : undefined;
@@ -238,8 +243,9 @@ export class ModelPool implements AsyncDisposable {
   }
 }
 
-function close(runner: LoadedModel["runner"]): Promise<void> {
-  return (runner.kind === "decoder" ? runner.decoder : runner.encoder)[Symbol.asyncDispose]();
+async function close(runner: LoadedModel["runner"]): Promise<void> {
+  if (runner.kind === "encoder") await runner.batcher[Symbol.asyncDispose]();
+  await (runner.kind === "decoder" ? runner.decoder : runner.encoder)[Symbol.asyncDispose]();
 }
 
 function requireTask(manifest: GraphManifest, task: string): void {

@@ -32,6 +32,7 @@ export class EncoderQueue<Row extends QueuedRow> {
   /** The start of the share that was served last. */
   #clock = 0;
   #arrivals = 0;
+  #tokens = 0;
   #turn: "age" | "share" = "age";
 
   /** Number of rows that wait. */
@@ -39,11 +40,17 @@ export class EncoderQueue<Row extends QueuedRow> {
     return this.#waiting.length;
   }
 
+  /** Sum of their lengths. */
+  get tokens(): number {
+    return this.#tokens;
+  }
+
   add(row: Row): void {
     const share = Math.max(this.#clock, this.#shares.get(row.caller) ?? 0);
     this.#shares.set(row.caller, share + row.length);
     const waiting = { row, share, arrival: this.#arrivals++ };
     this.#waiting.splice(this.#firstLongerThan(row.length), 0, waiting);
+    this.#tokens += row.length;
   }
 
   /** Takes a row out that shall not run any more. False where it does not wait. */
@@ -51,7 +58,7 @@ export class EncoderQueue<Row extends QueuedRow> {
     for (let i = this.#firstLongerThan(row.length) - 1; i >= 0; i--) {
       const { row: other } = this.#waiting[i];
       if (other.length < row.length) break;
-      if (other === row) return this.#waiting.splice(i, 1).length > 0;
+      if (other === row) return this.#takeAt(i) === row;
     }
     return false;
   }
@@ -64,7 +71,7 @@ export class EncoderQueue<Row extends QueuedRow> {
     this.#clock = Math.max(this.#clock, this.#waiting[anchor].share);
     return this.#around(anchor)
       .sort((a, b) => b - a)
-      .map((i) => this.#waiting.splice(i, 1)[0].row)
+      .map((i) => this.#takeAt(i))
       .reverse();
   }
 
@@ -103,6 +110,12 @@ export class EncoderQueue<Row extends QueuedRow> {
         below = fits(below, -1);
       }
     }
+  }
+
+  #takeAt(index: number): Row {
+    const [{ row }] = this.#waiting.splice(index, 1);
+    this.#tokens -= row.length;
+    return row;
   }
 
   #firstLongerThan(length: number): number {

@@ -1,12 +1,11 @@
 import { HfmsError, throwIfAborted } from "../errors.js";
 import type { LoadedModel } from "../model-pool.js";
 import type { EmbedEvent, EmbedRequest } from "../requests.js";
+import type { EncoderBatcher } from "../scheduler/encoder-batcher.js";
 import { readSentenceConfig, type SentenceConfig } from "../text/sentence-transformers.js";
 import { windows } from "./input-window.js";
 import { normalize, pool } from "./pooling.js";
 
-/** Padded tokens in one run. Larger batches leave the caches of a CPU core, smaller ones are dispatch. */
-const BATCH_TOKENS = 2048;
 /** Texts that are looked at together to be sorted by length. */
 const WINDOW = 512;
 
@@ -21,11 +20,9 @@ export async function* embed(
       hint: "use an encoder, e.g. minilm",
     });
   }
-  const { encoder } = model.runner;
+  const { batcher } = model.runner;
   const sentence = await readSentenceConfig(model.textDirectory);
   const settings = readSettings(model, request, sentence);
-  const { hiddenSize } = encoder.info;
-  using _turn = await model.turn.take(signal);
   const start = performance.now();
   let index = 0;
   let promptTokens = 0;
@@ -33,36 +30,10 @@ export async function* embed(
   for await (const texts of windows(request.input, WINDOW, signal)) {
     throwIfAborted(signal);
     const rows = texts.map((text, i) => tokenize(model, settings, text, index + i));
-    const vectors = new Array<Float32Array>(rows.length);
-    let emitted = 0;
-    for (const batch of batches(rows, settings.batchTokens)) {
-      throwIfAborted(signal);
-      const output = await encoder.run(
-        batch.map((i) => rows[i].ids),
-        signal,
-      );
-      const longest = output.shape[1];
-      for (const [r, i] of batch.entries()) {
-        const pooled = pool(
-          output.data,
-          r * longest * hiddenSize,
-          rows[i].ids.length,
-          hiddenSize,
-          settings.pooling,
-        );
-        vectors[i] = finish(pooled, settings);
-      }
-    }
-    for (; emitted < rows.length; emitted++) {
-      const { ids, truncated } = rows[emitted];
+    const vectors = await embedRows(batcher, rows, settings, signal);
+    for (const [i, { ids, truncated }] of rows.entries()) {
       promptTokens += ids.length;
-      yield {
-        type: "embedding",
-        index: index + emitted,
-        embedding: vectors[emitted],
-        tokens: ids.length,
-        truncated,
-      };
+      yield { type: "embedding", index: index + i, embedding: vectors[i], tokens: ids.length, truncated };
     }
     index += rows.length;
   }
@@ -74,13 +45,44 @@ export async function* embed(
   };
 }
 
+/** The rows' vectors, in their order. When one fails, the others are not run any more. */
+async function embedRows(
+  batcher: EncoderBatcher,
+  rows: readonly Row[],
+  settings: Settings,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array[]> {
+  const failure = new AbortController();
+  const options = {
+    signal: signal ? AbortSignal.any([signal, failure.signal]) : failure.signal,
+    batchTokens: settings.batchTokens,
+  };
+  const read = (states: Float32Array, offset: number, length: number): Float32Array =>
+    finish(pool(states, offset, length, settings.hiddenSize, settings.pooling), settings);
+  const vectors = new Array<Float32Array>(rows.length);
+  // Short ones first: what waits longest is then next to what is like it.
+  const order = [...rows.keys()].sort((a, b) => rows[a].ids.length - rows[b].ids.length);
+  try {
+    await Promise.all(
+      order.map(async (i) => {
+        vectors[i] = await batcher.submit(rows[i].ids, read, options);
+      }),
+    );
+  } catch (error) {
+    failure.abort();
+    throw error;
+  }
+  return vectors;
+}
+
 interface Settings {
   pooling: SentenceConfig["pooling"];
   normalize: boolean;
   dimensions?: number;
+  hiddenSize: number;
   prefix: string;
   maxLength: number;
-  batchTokens: number;
+  batchTokens?: number;
   truncate: boolean;
   /** Special tokens around a text: their number in front and behind. */
   specials: { before: number; after: number };
@@ -92,7 +94,7 @@ function readSettings(
   sentence: SentenceConfig,
 ): Settings {
   const info = (runner as Extract<LoadedModel["runner"], { kind: "encoder" }>).encoder.info;
-  const { dimensions, batchTokens = BATCH_TOKENS } = request;
+  const { dimensions, batchTokens } = request;
   if (
     dimensions !== undefined &&
     !(Number.isInteger(dimensions) && dimensions > 0 && dimensions <= info.hiddenSize)
@@ -105,7 +107,7 @@ function readSettings(
       },
     );
   }
-  if (!(Number.isInteger(batchTokens) && batchTokens > 0)) {
+  if (batchTokens !== undefined && !(Number.isInteger(batchTokens) && batchTokens > 0)) {
     throw new HfmsError(
       "invalid_request",
       `batchTokens is ${batchTokens}; it must be a whole number above 0`,
@@ -121,6 +123,7 @@ function readSettings(
     pooling: request.pooling === undefined || request.pooling === "auto" ? sentence.pooling : request.pooling,
     normalize: request.normalize ?? sentence.normalize,
     dimensions,
+    hiddenSize: info.hiddenSize,
     prefix: prefixOf(request, { ...prompts, ...sentence.prompts }, sentence.defaultPrompt),
     maxLength: Math.min(sentence.maxLength ?? info.contextLength, info.contextLength),
     batchTokens,
@@ -163,21 +166,6 @@ function tokenize({ tokenizer }: LoadedModel, settings: Settings, text: string, 
   }
   const kept = ids.slice(0, maxLength - specials.after);
   return { ids: [...kept, ...ids.slice(ids.length - specials.after)], truncated: true };
-}
-
-/** Rows of similar length together, each batch within the budget of padded tokens; indices into `rows`. */
-function* batches(rows: Row[], budget: number): Iterable<number[]> {
-  const order = [...rows.keys()].sort((a, b) => rows[a].ids.length - rows[b].ids.length);
-  let batch: number[] = [];
-  for (const i of order) {
-    // Sorted by length: this row would be the longest of the batch.
-    if (batch.length > 0 && (batch.length + 1) * rows[i].ids.length > budget) {
-      yield batch;
-      batch = [];
-    }
-    batch.push(i);
-  }
-  if (batch.length > 0) yield batch;
 }
 
 function finish(vector: Float32Array, settings: Settings): Float32Array {
