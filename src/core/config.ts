@@ -19,6 +19,10 @@ export interface Config {
   proxy: { http?: string; https?: string; no?: string };
   /** Intra-op threads of the runtime: HFMS_THREADS; by default the cores this process may use. */
   threads?: number;
+  /** How long a model host without requests stays, in milliseconds; negative: for ever. HFMS_KEEP_ALIVE, 5 minutes. */
+  keepAlive?: number;
+  /** What model hosts may take together: bytes, or up to 1 a share of the memory there is. HFMS_MEMORY, 0.8. */
+  memoryBudget?: number;
   /** Extra folder of skill files: HFMS_SKILLS. */
   skillsDir?: string;
   /** How long a connection to the Hub may take to open before it counts as unreachable, in milliseconds. */
@@ -63,6 +67,8 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
       no: env.no_proxy || env.NO_PROXY || undefined,
     },
     threads: threads > 0 ? threads : undefined,
+    keepAlive: duration(env.HFMS_KEEP_ALIVE),
+    memoryBudget: memory(env.HFMS_MEMORY),
     skillsDir: expand(env.HFMS_SKILLS, home),
     connectTimeoutMs: positive(env.HF_HUB_ETAG_TIMEOUT, 1000) ?? 5000,
     debug: TRUE.has((env.HFMS_DEBUG ?? "").toLowerCase()),
@@ -77,4 +83,21 @@ function expand(value: string | undefined, home: string): string | undefined {
 function positive(value: string | undefined, scale: number): number | undefined {
   const number = Number(value);
   return number > 0 ? number * scale : undefined;
+}
+
+const MILLISECONDS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** "90s", "5m", "1h"; a bare number is seconds, a negative one "for ever". */
+function duration(value: string | undefined): number | undefined {
+  const [, number, unit] = /^\s*(-?\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*$/.exec(value ?? "") ?? [];
+  return number === undefined ? undefined : Number(number) * MILLISECONDS[unit ?? "s"];
+}
+
+const BYTES: Record<string, number> = { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40, "": 1 };
+
+/** "12GiB", "12G", "80%", "0.8", or bytes. */
+function memory(value: string | undefined): number | undefined {
+  const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*(%|[kmgt]?)(?:i?b)?\s*$/i.exec(value ?? "") ?? [];
+  if (number === undefined || !(Number(number) > 0)) return undefined;
+  return unit === "%" ? Math.min(1, Number(number) / 100) : Number(number) * BYTES[unit.toLowerCase()];
 }

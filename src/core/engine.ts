@@ -9,6 +9,7 @@ import type {
   GenerateEvent,
   GenerateRequest,
   LocalModel,
+  ModelChoice,
   ModelInfo,
   PullEvent,
   PullRequest,
@@ -40,15 +41,26 @@ export class Engine implements AsyncDisposable {
   /** Continues a text or answers a conversation: notices and progress, `ready`, text as it comes, `done`. */
   async *generate(request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<GenerateEvent> {
     const { generate } = await import("./tasks/text-generation.js");
-    const model = yield* this.#pool.load(request, "text-generation", signal);
-    yield* generate(model, request, signal);
+    yield* this.#pool.run(request, "text-generation", signal, (model) => generate(model, request, signal));
   }
 
   /** Turns texts into vectors, streaming, in the order of the input. */
   async *embed(request: EmbedRequest, signal?: AbortSignal): AsyncGenerator<EmbedEvent> {
     const { embed } = await import("./tasks/feature-extraction.js");
-    const model = yield* this.#pool.load(request, "feature-extraction", signal);
-    yield* embed(model, request, signal);
+    yield* this.#pool.run(request, "feature-extraction", signal, (model) => embed(model, request, signal));
+  }
+
+  /** Token ids of texts as a `raw` prompt has them, special tokens included. Loads the model where it is not. */
+  async tokenize(
+    { texts, ...choice }: ModelChoice & { texts: string[] },
+    signal?: AbortSignal,
+  ): Promise<number[][]> {
+    const found: number[][] = [];
+    const events = this.#pool.run(choice, undefined, signal, async function* (model) {
+      for (const text of texts) yield model.tokenizer.encode(text, { addSpecialTokens: true });
+    });
+    for await (const event of events) if (Array.isArray(event)) found.push(event);
+    return found;
   }
 
   /** Brings a model to this machine and, with a dtype, builds its graph. */

@@ -12,26 +12,25 @@ import {
   readAutoChoice,
   readManifest,
 } from "./graph-store.js";
-import { createMachine } from "./hardware/machine.js";
 import { readProcessor } from "./hardware/processor.js";
-import { type DeviceChoice, selectDeviceAtStart } from "./hardware/select.js";
 import type { Machine } from "./hardware/types.js";
 import type { FetchedModel } from "./hub/index.js";
 import type { ModelRef, Repository } from "./hub/types.js";
-import type { Dtype, ModelChoice, NoticeEvent, ProgressEvent, ReadyEvent } from "./requests.js";
+import { identifyModel, type ModelIdentity, modelRef } from "./model-identity.js";
+import type { Dtype, ModelChoice, NoticeEvent, ProgressEvent, ReadyEvent, RunningModel } from "./requests.js";
 import type { Decoder } from "./runtime/decoder.js";
 import type { Encoder } from "./runtime/encoder.js";
 import { hasFastInt8, prefersFloats } from "./runtime/prefill-policy.js";
 import { Turn } from "./runtime/turn.js";
 import type { EncoderBatcher } from "./scheduler/encoder-batcher.js";
-import { chooseModel } from "./skills/chosen-model.js";
 import type { Registry } from "./skills/registry.js";
-import type { SkillModel } from "./skills/types.js";
 import type { Tokenizer } from "./text/types.js";
 
 /** A model that is ready to run: the graph with its session, and its text side. */
 export interface LoadedModel {
   manifest: GraphManifest;
+  /** Of the graph. */
+  directory: string;
   /** Folder of tokenizer.json, the chat template and the sentence-transformers files. */
   textDirectory: string;
   tokenizer: Tokenizer;
@@ -52,21 +51,25 @@ export interface BuiltModel {
   fetched: FetchedModel;
 }
 
-interface LoadOptions {
-  choice: ModelChoice;
-  task: string;
-  device: DeviceChoice;
-  machine: Machine;
-  signal?: AbortSignal;
+/** A loaded model with what the pool knows of its use. */
+interface Held {
+  model: LoadedModel;
+  /** Of the names that it was loaded under. */
+  keys: Set<string>;
+  inUse: number;
+  since: number;
+  lastUsed: number;
+  /** Called when the last request has ended, once the model has left the pool. */
+  leave?: () => void;
 }
 
 type LoadEvent = NoticeEvent | ProgressEvent | ReadyEvent;
 
-/** Brings models from their names to the point where they run, and keeps them until the engine closes. */
+/** Brings models from their names to the point where they run, and keeps them until they are unloaded. */
 export class ModelPool implements AsyncDisposable {
   readonly #config: Config;
   readonly #registry: Registry;
-  readonly #loaded = new Map<string, LoadedModel>();
+  readonly #held = new Map<string, Held>();
   /** Two requests for a model that is not loaded yet load it once. */
   readonly #loading = new Map<string, Turn>();
 
@@ -75,35 +78,64 @@ export class ModelPool implements AsyncDisposable {
     this.#registry = registry;
   }
 
-  /** `const model = yield* pool.load(choice, "text-generation")`: what happens on the way, then the model. */
-  async *load(
+  /**
+   * Does work with a model: what happens until it is loaded, `ready`, then the work's own events. Until they end the
+   * model is not unloaded. Without a task any model will do, and without work it is only loaded.
+   */
+  async *run<E = never>(
     choice: ModelChoice,
-    task: string,
+    task: string | undefined,
     signal?: AbortSignal,
-  ): AsyncGenerator<LoadEvent, LoadedModel> {
-    const machine = createMachine({ executionProviders: async () => [], runtimeDevices: async () => [] });
-    const device = await selectDeviceAtStart(machine, choice);
+    work?: (model: LoadedModel) => AsyncIterable<E>,
+  ): AsyncGenerator<LoadEvent | E> {
+    const identity = await identifyModel(this.#registry, choice);
+    const { device } = identity;
     if (device.notice) yield { type: "notice", message: device.notice };
-    const key = JSON.stringify([choice.model, choice.dtype, device.device, choice.source, choice.revision]);
-    const loaded = this.#loaded.get(key);
-    const model = loaded ?? (yield* this.#loadOnce(key, { choice, task, device, machine, signal }));
+    const before = this.#held.get(identity.key);
+    let held: Held;
+    // It may be unloaded between the end of its loading and here.
+    do held = this.#held.get(identity.key) ?? (yield* this.#loadOnce(choice, task, identity, signal));
+    while (this.#held.get(identity.key) !== held);
+    const { model } = held;
     requireTask(model.manifest, task);
-    yield { ...model.ready, task, deviceReason: device.reason, ...(loaded && { loadMs: 0 }) };
-    return model;
+    held.inUse++;
+    try {
+      const { ready } = model;
+      yield {
+        ...ready,
+        task: task ?? ready.task,
+        deviceReason: device.reason,
+        ...(before === held && { loadMs: 0 }),
+      };
+      if (work) yield* work(model);
+    } finally {
+      held.lastUsed = Date.now();
+      if (--held.inUse === 0) held.leave?.();
+    }
   }
 
   async *#loadOnce(
-    key: string,
-    { choice, task, device, machine, signal }: LoadOptions,
-  ): AsyncGenerator<NoticeEvent | ProgressEvent, LoadedModel> {
-    const turn = this.#loading.get(key) ?? new Turn();
-    this.#loading.set(key, turn);
-    using _turn = await turn.take(signal);
-    const loaded = this.#loaded.get(key);
-    if (loaded) return loaded;
+    choice: ModelChoice,
+    task: string | undefined,
+    { key, ref, device, machine, prompts }: ModelIdentity,
+    signal?: AbortSignal,
+  ): AsyncGenerator<NoticeEvent | ProgressEvent, Held> {
     const start = performance.now();
-    const { directory, manifest, fetched } = yield* this.prepare(choice, signal);
+    using _turn = await this.#turn(key).take(signal);
+    const loaded = this.#held.get(key);
+    if (loaded) return loaded;
+    const { directory, manifest, fetched } = yield* this.prepare(choice, signal, ref);
     requireTask(manifest, task);
+    // `auto` and `int8` may be the same graph.
+    using _graph = await this.#turn(directory).take(signal);
+    const same = [...this.#held.values()].find(
+      ({ model }) => model.directory === directory && model.ready.device === device.device,
+    );
+    if (same) {
+      this.#held.set(key, same);
+      same.keys.add(key);
+      return same;
+    }
     yield {
       type: "progress",
       phase: "load",
@@ -130,7 +162,7 @@ export class ModelPool implements AsyncDisposable {
       revision: manifest.revision,
       source: manifest.source,
       modelType: manifest.modelType,
-      task,
+      task: task ?? manifest.tasks[0],
       device: device.device,
       dtype: manifest.dtype,
       dtypeReason: manifest.dtypeReason,
@@ -139,21 +171,68 @@ export class ModelPool implements AsyncDisposable {
       loadMs: performance.now() - start,
     };
     await markUsed(directory);
-    const prompts = this.#chosen(choice)?.prompts ?? {};
-    const model = { manifest, textDirectory, tokenizer, runner, ready, prompts, turn: new Turn() };
-    this.#loaded.set(key, model);
-    return model;
+    const model = { manifest, directory, textDirectory, tokenizer, runner, ready, prompts, turn: new Turn() };
+    const now = Date.now();
+    const held: Held = { model, keys: new Set([key]), inUse: 0, since: now, lastUsed: now };
+    this.#held.set(key, held);
+    return held;
+  }
+
+  /** What is loaded. The memory is the whole process's. */
+  running(): RunningModel[] {
+    const memory = process.memoryUsage.rss();
+    return [...new Set(this.#held.values())].map(({ model, inUse, since, lastUsed }) => {
+      const { model: name, revision, dtype, device } = model.ready;
+      const facts = {
+        state: "ready",
+        pid: process.pid,
+        memory,
+        since,
+        lastUsed,
+        inUse,
+        pinned: true,
+      } as const;
+      return { model: name, revision, dtype, device, ...facts };
+    });
+  }
+
+  /**
+   * Takes a model out of memory when the requests that use it have ended; new requests load it again. Returns how many
+   * there were: one for each dtype and device.
+   */
+  async unload(name: string): Promise<number> {
+    const { id } = this.modelRef({ model: name });
+    const leaving = new Set([...this.#held.values()].filter(({ model }) => model.manifest.model === id));
+    await Promise.all([...leaving].map((held) => this.#release(held)));
+    return leaving.size;
+  }
+
+  async #release(held: Held): Promise<void> {
+    for (const key of held.keys) this.#held.delete(key);
+    if (held.inUse > 0) {
+      await new Promise<void>((resolve) => {
+        held.leave = resolve;
+      });
+    }
+    await close(held.model.runner);
+  }
+
+  #turn(key: string): Turn {
+    const turn = this.#loading.get(key) ?? new Turn();
+    this.#loading.set(key, turn);
+    return turn;
   }
 
   /** Everything up to the built graph on the disk, without loading it. */
   async *prepare(
     choice: ModelChoice,
     signal?: AbortSignal,
+    ref = this.modelRef(choice),
   ): AsyncGenerator<NoticeEvent | ProgressEvent, BuiltModel> {
     const { resolveRepository } = await import("./hub/index.js");
     const notices: NoticeEvent[] = [];
     const repository = await resolveRepository(
-      this.modelRef(choice),
+      ref,
       { config: this.#config, source: choice.source, signal },
       (notice) => notices.push(notice),
     );
@@ -205,19 +284,7 @@ export class ModelPool implements AsyncDisposable {
 
   /** What a typed name means: the repository, its revision, and the packages that also carry it. */
   modelRef(choice: Pick<ModelChoice, "model" | "revision">): ModelRef {
-    const chosen = chooseModel(this.#registry, choice.model);
-    if (chosen.kind !== "hub") return { id: chosen.path, revision: choice.revision };
-    return {
-      id: chosen.id,
-      revision: choice.revision ?? chosen.revision,
-      quant: chosen.quant,
-      packages: chosen.model?.packages,
-    };
-  }
-
-  #chosen(choice: ModelChoice): SkillModel | undefined {
-    const chosen = chooseModel(this.#registry, choice.model);
-    return chosen.kind === "hub" ? chosen.model : undefined;
+    return modelRef(this.#registry, choice);
   }
 
   async #open(directory: string, manifest: GraphManifest, machine: Machine): Promise<LoadedModel["runner"]> {
@@ -238,8 +305,9 @@ export class ModelPool implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { runner } of this.#loaded.values()) await close(runner);
-    this.#loaded.clear();
+    const held = new Set(this.#held.values());
+    this.#held.clear();
+    for (const { model } of held) await close(model.runner);
   }
 }
 
@@ -248,8 +316,8 @@ async function close(runner: LoadedModel["runner"]): Promise<void> {
   await (runner.kind === "decoder" ? runner.decoder : runner.encoder)[Symbol.asyncDispose]();
 }
 
-function requireTask(manifest: GraphManifest, task: string): void {
-  if (manifest.tasks.includes(task)) return;
+function requireTask(manifest: GraphManifest, task: string | undefined): void {
+  if (task === undefined || manifest.tasks.includes(task)) return;
   throw new HfmsError(
     "unsupported_task",
     `${manifest.model} does ${manifest.tasks.join(", ")}, not ${task}`,

@@ -23,6 +23,12 @@ export interface ModelChoice {
   requireDevice?: boolean;
   source?: SourceName | "auto";
   revision?: string;
+  /**
+   * Milliseconds that the model stays in memory after its last request; -1 (any negative number): until it is unloaded;
+   * 0: no longer than needed. Absent: what an earlier request said, or the configuration. Model hosts keep to it; models
+   * in the engine's own process stay until they are unloaded.
+   */
+  keepAlive?: number;
 }
 
 /** Something the user should know and that is not an error: a fallback, a choice that `auto` made. */
@@ -143,6 +149,47 @@ export interface LocalModel {
   directory: string;
   /** ISO 8601. */
   lastUsed?: string;
+}
+
+/** A model whose graph is on this machine, and what it takes to run it. */
+export interface PreparedModel {
+  model: string;
+  revision: string;
+  dtype: Exclude<Dtype, "auto">;
+  tasks: string[];
+  /** The graph's folder: the same for every name that means the same model, commit and dtype. */
+  directory: string;
+  /** Bytes of the weights file. */
+  weightsSize: number;
+  /** Bytes of keys and values for one token; 0 for encoders. */
+  kvBytesPerToken: number;
+  contextLength: number;
+}
+
+/** A model in memory, or on its way there. Times are milliseconds since 1970. */
+export interface RunningModel {
+  /** The Hub's id or the path, or what was asked for while that is not known. */
+  model: string;
+  revision?: string;
+  dtype: Dtype;
+  device: DeviceName;
+  state: "loading" | "ready" | "restarting" | "failed";
+  /** Why it restarts or failed. */
+  reason?: string;
+  /** The process that runs it; absent while there is none. */
+  pid?: number;
+  /** Bytes of that process in memory, as it says itself. */
+  memory?: number;
+  /** The process did not answer in time. */
+  unresponsive?: boolean;
+  since: number;
+  lastUsed: number;
+  /** Requests that use it now. */
+  inUse: number;
+  /** When it will be unloaded if nobody asks for it. */
+  keepAliveUntil?: number;
+  /** It stays until it is unloaded, also when memory is short. */
+  pinned: boolean;
 }
 
 export interface ModelInfo {
