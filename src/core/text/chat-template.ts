@@ -1,16 +1,21 @@
 import path from "node:path";
 import { HfmsError } from "../errors.js";
-import type { ChatMessage } from "../requests.js";
+import type { ChatMessage, Tool, ToolChoice } from "../requests.js";
 import { contentOf } from "./special-tokens.js";
 import { strftime } from "./strftime.js";
+import { messagesForTemplate, toolsForTemplate } from "./template-messages.js";
+import { type TemplateTraits, templateTraits } from "./template-traits.js";
 import { readJson, readText, readTokenizerConfig } from "./tokenizer-files.js";
+import { withToolInstructions, withWrittenCalls } from "./tool-instructions.js";
 import type { Tokenizer, TokenizerConfig } from "./types.js";
 
 export interface RenderOptions {
   /** End with the words that open the assistant's turn; on by default. */
   addGenerationPrompt?: boolean;
-  /** JSON schemas of functions, as the template expects them. */
-  tools?: readonly unknown[];
+  /** Functions that the model may call. */
+  tools?: readonly Tool[];
+  /** How much the caller wants a call: a template without tools is an error under `auto`, the default. */
+  toolChoice?: ToolChoice;
   /** Which of several named templates; by default "tool_use" when there are tools and it exists, else "default". */
   name?: string;
   /** More variables of the template (enable_thinking, documents, …). */
@@ -24,6 +29,8 @@ export interface ChatTemplate {
   hasTemplate: boolean;
   /** Names of the templates; a single one is "default". */
   names: string[];
+  /** The text of the template that `render` would use; undefined where there is none. */
+  source(options?: Pick<RenderOptions, "name" | "tools">): string | undefined;
   /** The conversation as the text that the model was trained on, special tokens written out. */
   render(messages: readonly ChatMessage[], options?: RenderOptions): Promise<string>;
 }
@@ -49,14 +56,18 @@ export function createChatTemplate(config: TokenizerConfig): ChatTemplate {
   const templates = readTemplates(config.chat_template);
   const names = [...templates.keys()];
   const compiled = new Map<string, CompiledTemplate>();
+  const nameFor = ({ name, tools }: Pick<RenderOptions, "name" | "tools">) => {
+    if (name !== undefined) return name;
+    const usual = tools?.length && templates.has("tool_use") ? "tool_use" : "default";
+    return templates.has(usual) ? usual : (names[0] ?? usual);
+  };
   return {
     hasTemplate: templates.size > 0,
     names,
+    source: (options = {}) => templates.get(nameFor(options)),
     async render(messages, options = {}) {
-      const name =
-        options.name ?? (options.tools?.length && templates.has("tool_use") ? "tool_use" : "default");
-      const source =
-        templates.get(name) ?? (options.name === undefined ? templates.get(names[0]) : undefined);
+      const name = nameFor(options);
+      const source = templates.get(name);
       if (source === undefined) throw missing(name, names);
       let template = compiled.get(name);
       if (!template) compiled.set(name, (template = await compile(source)));
@@ -79,7 +90,10 @@ export async function encodeChat(
 }
 
 interface CompiledTemplate {
+  source: string;
   render(variables: Record<string, unknown>): string;
+  /** What it does with tools; found out at the first use. */
+  traits?: TemplateTraits;
 }
 
 function readTemplates(value: TokenizerConfig["chat_template"]): Map<string, string> {
@@ -93,6 +107,7 @@ async function compile(source: string): Promise<CompiledTemplate> {
   try {
     const program = parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true }));
     return {
+      source,
       // The library's Template declares its globals first and refuses to have strftime_now replaced.
       render(variables) {
         const environment = new Environment();
@@ -143,19 +158,30 @@ function renderTemplate(
   template: CompiledTemplate,
   messages: readonly ChatMessage[],
   config: TokenizerConfig,
-  { addGenerationPrompt = true, tools, variables, now = new Date() }: RenderOptions,
+  { addGenerationPrompt = true, toolChoice, variables, now = new Date(), ...options }: RenderOptions,
 ): string {
-  try {
-    return template.render({
+  const tools = toolChoice === "none" ? [] : (options.tools ?? []);
+  const render = (shaped: Record<string, unknown>[], shapedTools: unknown[] | null, more?: object) =>
+    template.render({
       ...specialTokenVariables(config),
-      ...variables,
-      messages: messages.map((message) => ({ ...message })),
+      ...more,
+      messages: shaped,
       add_generation_prompt: addGenerationPrompt,
       // Templates test `tools is not none` or just `tools`; null answers both.
-      tools: tools?.length ? tools : null,
+      tools: shapedTools,
       documents: variables?.documents ?? null,
       strftime_now: (format: string) => strftime(format, now),
     });
+  const usesTools = tools.length > 0 || messages.some(({ role, toolCalls }) => role === "tool" || toolCalls);
+  if (usesTools) template.traits ??= templateTraits(template.source, render);
+  const traits = template.traits ?? templateTraits(template.source);
+  const conversation = conversationFor(traits, messages, tools, toolChoice);
+  try {
+    return render(
+      messagesForTemplate(conversation, traits, tools),
+      tools.length > 0 && traits.tools === "variable" ? toolsForTemplate(tools) : null,
+      variables,
+    );
   } catch (error) {
     if (error instanceof Refusal) {
       throw new HfmsError("invalid_request", `the model's chat template refused: ${error.message}`, {
@@ -169,6 +195,24 @@ function renderTemplate(
       { hint: "give the prompt as it is with --raw", cause: error },
     );
   }
+}
+
+/** The conversation, with what the template can't write (tools, calls, results) written into its messages. */
+function conversationFor(
+  traits: TemplateTraits,
+  messages: readonly ChatMessage[],
+  tools: readonly Tool[],
+  toolChoice: ToolChoice = "auto",
+): readonly ChatMessage[] {
+  const written = traits.calls === "none" ? withWrittenCalls(messages) : messages;
+  if (tools.length === 0 || traits.tools !== "none") return written;
+  if (toolChoice === "auto") {
+    throw new HfmsError("invalid_request", "the model's chat template knows no tools", {
+      hint: "use a model that was trained to call functions, or make the call required",
+      param: "tools",
+    });
+  }
+  return withToolInstructions(written, tools);
 }
 
 /** bos_token, eos_token, pad_token, …: templates write them where they belong. */

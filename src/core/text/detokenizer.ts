@@ -5,6 +5,8 @@ import type { Tokenizer } from "./types.js";
 export interface DetokenizerOptions {
   /** Leave out special tokens; on by default. */
   skipSpecialTokens?: boolean;
+  /** Special tokens that are written out all the same: marks that a parser looks for. */
+  keep?: ReadonlySet<number>;
   /**
    * Ids that stand before the first pushed one (the end of a prompt that is continued). Their text is not printed,
    * but the first new token keeps the space that SentencePiece and WordPiece drop at the beginning of a text.
@@ -27,6 +29,7 @@ export class Detokenizer {
   readonly #vocabulary: Vocabulary;
   readonly #decoding: Decoding;
   readonly #skipSpecialTokens: boolean;
+  readonly #keep: ReadonlySet<number> | undefined;
   readonly #utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
   /** Number of tokens so far that have a text. */
   #index: number;
@@ -43,6 +46,7 @@ export class Detokenizer {
     this.#vocabulary = tokenizer;
     this.#decoding = compileDecoder(tokenizer.decoder);
     this.#skipSpecialTokens = options.skipSpecialTokens ?? true;
+    this.#keep = options.keep;
     const continued = options.context?.some((id) => !this.#skips(id)) ?? false;
     this.#index = continued ? 1 : 0;
     this.#stripStart = continued ? 0 : (this.#decoding.strip?.start ?? 0);
@@ -78,7 +82,7 @@ export class Detokenizer {
   }
 
   #skips(id: number): boolean {
-    return this.#skipSpecialTokens && this.#vocabulary.isSpecial(id);
+    return this.#skipSpecialTokens && this.#vocabulary.isSpecial(id) && !this.#keep?.has(id);
   }
 
   /** Text of the bytes up to the last character that may still grow; its bytes are kept. */

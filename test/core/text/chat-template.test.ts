@@ -30,16 +30,16 @@ describe("a chat template", () => {
 
   it("gives tools, the date and the caller's variables to the template", async () => {
     const source =
-      "{{ strftime_now('%d %b %Y, %-d %B %y %H:%M:%S %I %p %a %A %%') }} {{ tools | length if tools else 'none' }} {{ thinking }}" +
+      "{{ strftime_now('%d %b %Y, %-d %B %y %H:%M:%S %I %p %a %A %%') }} {{ tools | map(attribute='function') | map(attribute='name') | join('+') if tools else 'none' }} {{ thinking }}" +
       "{% for i in range(1, 6, 2) %} {{ i }}{% endfor %}";
     const template = createChatTemplate({ chat_template: source });
     const now = new Date(2026, 2, 7, 15, 4, 5);
     expect(await template.render(user, { now, variables: { thinking: true } })).toBe(
       "07 Mar 2026, 7 March 26 15:04:05 03 PM Sat Saturday % none true 1 3 5",
     );
-    expect(await template.render(user, { now, tools: [{}, {}], variables: { thinking: 1 } })).toContain(
-      " 2 1 1 3 5",
-    );
+    expect(
+      await template.render(user, { now, tools: [{ name: "f" }, { name: "g" }], variables: { thinking: 1 } }),
+    ).toContain(" f+g 1 1 3 5");
   });
 
   it("reads `tools is none` and `tools is defined` as transformers does", async () => {
@@ -53,13 +53,13 @@ describe("a chat template", () => {
     const template = createChatTemplate({
       chat_template: [
         { name: "default", template: "plain" },
-        { name: "tool_use", template: "with tools" },
+        { name: "tool_use", template: "with {{ tools }}" },
         { name: "rag", template: "with documents" },
       ],
     });
     expect(template.names).toEqual(["default", "tool_use", "rag"]);
     expect(await template.render(user)).toBe("plain");
-    expect(await template.render(user, { tools: [{}] })).toBe("with tools");
+    expect(await template.render(user, { tools: [{ name: "f" }] })).toMatch(/^with .*"f"/);
     expect(await template.render(user, { name: "rag" })).toBe("with documents");
     await expect(template.render(user, { name: "other" })).rejects.toMatchObject({
       code: "invalid_request",
