@@ -1,57 +1,138 @@
 import { HfmsError } from "../errors.js";
-import type { SamplingParams } from "../requests.js";
+import type { SamplingParams, TokenLogprob } from "../requests.js";
+import { candidates } from "./candidates.js";
+import { argmax, indexOfLargest } from "./largest-logits.js";
+import { logprobsOf } from "./logprobs.js";
 import { createRandom, type Random } from "./random.js";
+import { parseSampling } from "./sampling-params.js";
+import { applyMask } from "./token-mask.js";
+
+export { argmax, logprobsOf, parseSampling };
+
+export interface Sampled {
+  token: number;
+  /** Only when params.logprobs is given. */
+  logprob?: TokenLogprob;
+}
 
 type Adjusting =
   | "temperature"
   | "topK"
+  | "typicalP"
   | "topP"
   | "minP"
   | "repetitionPenalty"
   | "frequencyPenalty"
-  | "presencePenalty";
+  | "presencePenalty"
+  | "minTokens";
 
 /**
- * Chooses the next token from logits [vocabulary]. The order is the field's: penalties and bias, temperature, top-k,
- * top-p, min-p, then a draw. Temperature 0 takes the likeliest token.
+ * Chooses the next token from logits [vocabulary]. The order is the field's:
+ *
+ *  1. log probabilities are of the logits as they come;
+ *  2. the repetition penalty (tokens of prompt and output), frequency and presence penalties (output only), the bias;
+ *  3. tokens that end the answer are held back until `minTokens` others came;
+ *  4. the mask of a grammar;
+ *  5. temperature, then top-k, typical-p, top-p and min-p, each a share of what the ones before it left;
+ *  6. a draw. Temperature 0 takes the likeliest token instead, of equals the one with the lowest id.
+ *
+ * Each call uses up one random number whatever comes of it, so that a seed gives the same text wherever and beside
+ * whomever it runs.
  */
 export class Sampler {
-  readonly #params: Required<Pick<SamplingParams, Adjusting>> & { logitBias: [number, number][] };
+  /** Greedy and nothing else: `sample` is argmax, so a caller may check drafts by argmax alone. */
+  readonly greedy: boolean;
+  readonly #params: Required<Pick<SamplingParams, Adjusting>> & { logprobs?: number };
+  readonly #bias: [token: number, bias: number][];
   readonly #random: Random;
   /** Occurrences of each token in the output. */
   readonly #generated = new Map<number, number>();
+  /** Tokens that the repetition penalty counts, each once. */
   readonly #seen: Set<number>;
+  /** Tokens that end an answer, where they must wait; and their logits while they do. */
+  readonly #stopTokens: number[];
+  readonly #held: Float32Array;
+  #sampled = 0;
+  /** The model's own logits of this step. */
+  #raw = new Float32Array(0);
 
-  /** @param prompt token ids that the repetition penalty counts as seen */
-  constructor(params: SamplingParams, prompt: readonly number[] = []) {
+  /**
+   * @param options prompt: token ids that the repetition penalty counts as seen; stopTokens: ids that end an answer,
+   *   held back until `minTokens` tokens were sampled unless `ignoreEos`
+   */
+  constructor(
+    params: SamplingParams,
+    { prompt = [], stopTokens = [] }: { prompt?: readonly number[]; stopTokens?: Iterable<number> } = {},
+  ) {
     const checked = parseSampling(params);
+    const {
+      temperature = 0,
+      topK = 0,
+      typicalP = 1,
+      topP = 1,
+      minP = 0,
+      repetitionPenalty = 1,
+      frequencyPenalty = 0,
+      presencePenalty = 0,
+      minTokens = 0,
+      logprobs,
+    } = checked;
     this.#params = {
-      temperature: checked.temperature ?? 0,
-      topK: checked.topK ?? 0,
-      topP: checked.topP ?? 1,
-      minP: checked.minP ?? 0,
-      repetitionPenalty: checked.repetitionPenalty ?? 1,
-      frequencyPenalty: checked.frequencyPenalty ?? 0,
-      presencePenalty: checked.presencePenalty ?? 0,
-      logitBias: Object.entries(checked.logitBias ?? {}).map(([id, bias]) => [Number(id), bias]),
+      temperature,
+      topK,
+      typicalP,
+      topP,
+      minP,
+      repetitionPenalty,
+      frequencyPenalty,
+      presencePenalty,
+      minTokens,
+      logprobs,
     };
+    this.#bias = Object.entries(checked.logitBias ?? {}).map(([token, bias]) => [Number(token), bias]);
     this.#random = createRandom(checked.seed);
-    this.#seen = new Set(this.#params.repetitionPenalty === 1 ? [] : prompt);
+    this.#seen = new Set(repetitionPenalty === 1 ? [] : prompt);
+    this.#stopTokens = minTokens === 0 || checked.ignoreEos ? [] : [...new Set(stopTokens)];
+    this.#held = new Float32Array(this.#stopTokens.length);
+    this.greedy =
+      (temperature === 0 || topK === 1) &&
+      repetitionPenalty === 1 &&
+      frequencyPenalty === 0 &&
+      presencePenalty === 0 &&
+      this.#bias.length === 0 &&
+      this.#stopTokens.length === 0 &&
+      logprobs === undefined;
   }
 
-  /** Changes `logits` in place. */
-  sample(logits: Float32Array): number {
+  /**
+   * Changes `logits` in place. `mask` says which tokens are allowed: bit (token & 31) of mask[token >> 5]. Where it
+   * allows none but those that end the answer, they need not wait. runtime_error when it allows nothing, or when no
+   * token has a logit that is a number.
+   */
+  sample(logits: Float32Array, mask?: Int32Array): Sampled {
+    const chance = this.#random();
+    const { logprobs } = this.#params;
+    if (logprobs !== undefined) this.#keepRaw(logits);
     this.#adjust(logits);
-    const token = this.#params.temperature === 0 ? argmax(logits) : this.#draw(logits);
-    this.#generated.set(token, (this.#generated.get(token) ?? 0) + 1);
-    if (this.#params.repetitionPenalty !== 1) this.#seen.add(token);
-    return token;
+    if (mask !== undefined && !applyMask(logits, mask)) {
+      throw new HfmsError("runtime_error", "the grammar's mask allows no token");
+    }
+    const token = this.#choose(logits, this.#likeliest(logits), chance);
+    this.#count(token);
+    return logprobs === undefined ? { token } : { token, logprob: logprobsOf(this.#raw, token, logprobs) };
+  }
+
+  #keepRaw(logits: Float32Array): void {
+    if (this.#raw.length !== logits.length) this.#raw = new Float32Array(logits.length);
+    this.#raw.set(logits);
   }
 
   #adjust(logits: Float32Array): void {
-    const { repetitionPenalty, frequencyPenalty, presencePenalty, logitBias } = this.#params;
+    const { repetitionPenalty, frequencyPenalty, presencePenalty } = this.#params;
+    const { length } = logits;
     if (repetitionPenalty !== 1) {
       for (const token of this.#seen) {
+        if (token >= length) continue;
         const logit = logits[token];
         logits[token] = logit > 0 ? logit / repetitionPenalty : logit * repetitionPenalty;
       }
@@ -60,123 +141,43 @@ export class Sampler {
       for (const [token, count] of this.#generated)
         logits[token] -= frequencyPenalty * count + presencePenalty;
     }
-    for (const [token, bias] of logitBias) if (token < logits.length) logits[token] += bias;
+    for (const [token, bias] of this.#bias) if (token < length) logits[token] += bias;
   }
 
-  #draw(logits: Float32Array): number {
-    const { temperature, topK, topP, minP } = this.#params;
-    const best = logits[argmax(logits)];
-    const weight = (token: number): number => Math.exp((logits[token] - best) / temperature);
-    const bottom = best - NEGLIGIBLE * temperature;
-    const least = minP > 0 ? Math.max(bottom, best + Math.log(minP) * temperature) : bottom;
-    if (topK === 0 && topP === 1) return this.#pick(above(logits, least), weight);
-
-    // Equal logits keep the order of their ids, so that a seed gives the same text everywhere.
-    const byLogit = (a: number, b: number): number => logits[b] - logits[a] || a - b;
-    // min-p comes last and may only shorten the list: the mass that top-p asks for is one of all tokens.
-    const pick = (tokens: number[]): number =>
-      this.#pick(
-        tokens.filter((token) => logits[token] >= least),
-        weight,
-      );
-    const total = topK > 0 || topP === 1 ? 0 : sum(above(logits, bottom), weight);
-    // The likeliest tokens are few: look at a narrow band below the best first and widen it only when it must be.
-    for (let band = 4; ; band *= 2) {
-      const floor = Math.max(bottom, best - band * temperature);
-      const complete = floor === bottom;
-      const tokens = above(logits, floor);
-      if (topK > 0) {
-        if (tokens.length < topK && !complete) continue;
-        const top = tokens.sort(byLogit).slice(0, topK);
-        return pick(topP === 1 ? top : nucleus(top, topP * sum(top, weight), weight));
-      }
-      if (!complete && sum(tokens, weight) < topP * total) continue;
-      return pick(nucleus(tokens.sort(byLogit), topP * total, weight));
+  /** The best of the tokens that need not wait, or of all when these are the only ones that are possible. */
+  #likeliest(logits: Float32Array): number {
+    if (this.#sampled >= this.#params.minTokens || this.#stopTokens.length === 0) return argmax(logits);
+    for (const [i, token] of this.#stopTokens.entries()) {
+      if (token >= logits.length) continue;
+      this.#held[i] = logits[token];
+      logits[token] = -Infinity;
     }
+    const best = indexOfLargest(logits);
+    if (best >= 0) return best;
+    for (const [i, token] of this.#stopTokens.entries())
+      if (token < logits.length) logits[token] = this.#held[i];
+    return argmax(logits);
   }
 
-  #pick(tokens: number[], weight: (token: number) => number): number {
-    let remaining = this.#random() * sum(tokens, weight);
-    for (const token of tokens) {
-      remaining -= weight(token);
-      if (remaining < 0) return token;
-    }
-    return tokens[tokens.length - 1];
+  #choose(logits: Float32Array, likeliest: number, chance: number): number {
+    const { temperature, topK, typicalP, topP, minP } = this.#params;
+    const best = logits[likeliest];
+    // Nothing is as likely as what overflowed.
+    if (temperature === 0 || topK === 1 || best === Infinity) return likeliest;
+    // Typical-p may drop the best token, and top-p's share counts the tokens that min-p drops: then min-p must wait.
+    const least = typicalP === 1 && topP === 1 ? minP : 0;
+    candidates.take(logits, { best, temperature, topK, least });
+    if (typicalP < 1) candidates.keepTypical(typicalP);
+    if (topP < 1) candidates.keepNucleus(topP);
+    if (minP > 0) candidates.dropUnlikely(minP);
+    return candidates.draw(chance);
   }
-}
 
-/** Tokens e^-30 times less likely than the best are never drawn in a lifetime; leaving them out keeps a step short. */
-const NEGLIGIBLE = 30;
-
-function above(logits: Float32Array, floor: number): number[] {
-  const tokens: number[] = [];
-  for (let i = 0; i < logits.length; i++) if (logits[i] >= floor) tokens.push(i);
-  return tokens;
-}
-
-function sum(tokens: number[], weight: (token: number) => number): number {
-  let total = 0;
-  for (const token of tokens) total += weight(token);
-  return total;
-}
-
-/** The first tokens of a falling list that reach the mass together; at least one. */
-function nucleus(tokens: number[], mass: number, weight: (token: number) => number): number[] {
-  let count = 0;
-  for (let reached = 0; count < tokens.length && (count === 0 || reached < mass); )
-    reached += weight(tokens[count++]);
-  return tokens.slice(0, count);
-}
-
-/** The first of the largest. NaN never wins; a row of nothing but NaN is an error of the model. */
-export function argmax(logits: Float32Array): number {
-  const { length } = logits;
-  let best = -1;
-  let value = -Infinity;
-  // Four at a time: a vocabulary is scanned between two steps, and a branch for each entry takes twice as long.
-  for (let i = 0; i < length; i += 4) {
-    if (logits[i] > value || logits[i + 1] > value || logits[i + 2] > value || logits[i + 3] > value) {
-      for (let j = i; j < i + 4 && j < length; j++) {
-        if (logits[j] > value) {
-          value = logits[j];
-          best = j;
-        }
-      }
-    }
+  #count(token: number): void {
+    const { repetitionPenalty, frequencyPenalty, presencePenalty } = this.#params;
+    this.#sampled += 1;
+    if (repetitionPenalty !== 1) this.#seen.add(token);
+    if (frequencyPenalty !== 0 || presencePenalty !== 0)
+      this.#generated.set(token, (this.#generated.get(token) ?? 0) + 1);
   }
-  if (best < 0) throw new HfmsError("runtime_error", "the model's logits are not numbers (NaN)");
-  return best;
-}
-
-const ranges = {
-  temperature: { ok: (v: number) => v >= 0, says: "at least 0" },
-  topK: { ok: (v: number) => Number.isInteger(v) && v >= 0, says: "a whole number, 0 for all" },
-  topP: { ok: (v: number) => v > 0 && v <= 1, says: "above 0 and at most 1" },
-  minP: { ok: (v: number) => v >= 0 && v <= 1, says: "between 0 and 1" },
-  repetitionPenalty: { ok: (v: number) => v > 0, says: "above 0" },
-  frequencyPenalty: { ok: (v: number) => v >= -2 && v <= 2, says: "between -2 and 2" },
-  presencePenalty: { ok: (v: number) => v >= -2 && v <= 2, says: "between -2 and 2" },
-  seed: { ok: (v: number) => Number.isSafeInteger(v) && v >= 0, says: "a whole number of at least 0" },
-} as const;
-
-/** Checks the ranges; throws invalid_request naming the parameter, its value and what it may be. */
-export function parseSampling(params: SamplingParams): SamplingParams {
-  for (const [name, { ok, says }] of Object.entries(ranges)) {
-    const value = params[name as keyof typeof ranges];
-    if (value !== undefined && !(Number.isFinite(value) && ok(value))) {
-      throw new HfmsError("invalid_request", `${name} is ${value}; it must be ${says}`, { param: name });
-    }
-  }
-  for (const [token, bias] of Object.entries(params.logitBias ?? {})) {
-    if (!/^\d+$/.test(token) || !Number.isFinite(bias)) {
-      throw new HfmsError(
-        "invalid_request",
-        `logitBias has ${token}: ${bias}; it maps token ids to numbers`,
-        {
-          param: "logitBias",
-        },
-      );
-    }
-  }
-  return params;
 }

@@ -22,7 +22,10 @@ export async function* generate(
   const { decoder } = model.runner;
   const prompt = await promptTokens(model, request);
   const maxTokens = tokenBudget(prompt.length, decoder.info.contextLength, request);
-  const sampler = new Sampler(sampling(request, model.manifest.sampling), prompt);
+  const sampler = new Sampler(sampling(request, model.manifest.sampling), {
+    prompt,
+    stopTokens: model.manifest.stopTokens,
+  });
   const detokenizer = new Detokenizer(model.tokenizer, { context: prompt });
   const stops = new StopMatcher(request.stop ?? []);
   const stopTokens = new Set(model.manifest.stopTokens);
@@ -40,7 +43,7 @@ export async function* generate(
   let finishReason: FinishReason = "length";
   while (tokens.length < maxTokens) {
     throwIfAborted(signal);
-    const token = sampler.sample(logits);
+    const { token } = sampler.sample(logits);
     tokens.push(token);
     if (stopTokens.has(token)) {
       finishReason = "stop";

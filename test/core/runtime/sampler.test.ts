@@ -12,7 +12,7 @@ const distinctLogits = fc
 function drawn(logits: Float32Array, params: SamplingParams, draws = 1500): number[] {
   const sampler = new Sampler({ seed: 1, ...params });
   const tokens = new Set<number>();
-  for (let i = 0; i < draws; i++) tokens.add(sampler.sample(logits.slice()));
+  for (let i = 0; i < draws; i++) tokens.add(sampler.sample(logits.slice()).token);
   return [...tokens].sort((a, b) => a - b);
 }
 
@@ -66,8 +66,8 @@ describe("a sampler without temperature", () => {
           const logits = Float32Array.from(values);
           const best = logits.indexOf(Math.max(...logits));
           expect(argmax(logits)).toBe(best);
-          expect(new Sampler({ temperature: 0, topP: 0.5, topK: 3 }).sample(logits)).toBe(best);
-          expect(new Sampler({}).sample(logits)).toBe(best);
+          expect(new Sampler({ temperature: 0, topP: 0.5, topK: 3 }).sample(logits).token).toBe(best);
+          expect(new Sampler({}).sample(logits).token).toBe(best);
         },
       ),
     );
@@ -135,7 +135,7 @@ describe("a sampler with temperature", () => {
       const sampler = new Sampler({ temperature, seed: 7 });
       const counts = new Array<number>(logits.length).fill(0);
       const draws = 20_000;
-      for (let i = 0; i < draws; i++) counts[sampler.sample(logits.slice())]++;
+      for (let i = 0; i < draws; i++) counts[sampler.sample(logits.slice()).token]++;
       const probability = softmax(logits, temperature);
       const chiSquare = counts.reduce(
         (sum, count, i) => sum + (count - draws * probability[i]) ** 2 / (draws * probability[i]),
@@ -150,7 +150,7 @@ describe("a sampler with temperature", () => {
     const logits = Float32Array.from({ length: 50 }, (_, i) => Math.sin(i));
     const draw = (seed?: number) => {
       const sampler = new Sampler({ temperature: 1, seed });
-      return Array.from({ length: 30 }, () => sampler.sample(logits.slice()));
+      return Array.from({ length: 30 }, () => sampler.sample(logits.slice()).token);
     };
     expect(draw(5)).toEqual(draw(5));
     expect(draw(0)).toEqual(draw(0));
@@ -184,11 +184,11 @@ describe("penalties and bias", () => {
           }),
         }),
         (values, prompt, params) => {
-          const sampler = new Sampler(params, prompt);
+          const sampler = new Sampler(params, { prompt });
           const output: number[] = [];
           for (let step = 0; step < 5; step++) {
             const logits = Float32Array.from(values);
-            output.push(sampler.sample(logits));
+            output.push(sampler.sample(logits).token);
             const expected = penalized(values, prompt, output.slice(0, -1), params);
             for (const [i, logit] of expected.entries()) expect(logits[i]).toBeCloseTo(logit, 4);
           }
@@ -211,10 +211,10 @@ describe("penalties and bias", () => {
 
   it("ban a token, force one, and leave alone what the vocabulary does not have", () => {
     const logits = Float32Array.from([5, 4, 3]);
-    expect(new Sampler({ logitBias: { 0: -100 } }).sample(logits.slice())).toBe(1);
-    expect(new Sampler({ logitBias: { 2: 100 } }).sample(logits.slice())).toBe(2);
-    expect(new Sampler({ logitBias: { 99: 100 } }).sample(logits.slice())).toBe(0);
-    expect(new Sampler({ repetitionPenalty: 2 }, [0, 1000]).sample(logits.slice())).toBe(1);
+    expect(new Sampler({ logitBias: { 0: -100 } }).sample(logits.slice()).token).toBe(1);
+    expect(new Sampler({ logitBias: { 2: 100 } }).sample(logits.slice()).token).toBe(2);
+    expect(new Sampler({ logitBias: { 99: 100 } }).sample(logits.slice()).token).toBe(0);
+    expect(new Sampler({ repetitionPenalty: 2 }, { prompt: [0, 1000] }).sample(logits.slice()).token).toBe(1);
   });
 });
 
