@@ -1,14 +1,24 @@
 import type { EncoderInfo } from "../models/types.js";
-import { createTensor, type Tensor } from "../tensor.js";
+import { createTensor, elementCount, type Tensor } from "../tensor.js";
 import { type Binding, Session, type SessionOptions } from "./session.js";
 
-/** An encoder graph: token ids to last_hidden_state, a batch of right-padded rows at a time. */
+/** The runtime multiplies a single position by other kernels, which round otherwise; with a padded one it does not. */
+const LEAST_POSITIONS = 2;
+
+/**
+ * An encoder graph: token ids to last_hidden_state, a batch of right-padded rows at a time. A row has the same bits
+ * whatever the other rows are.
+ */
 export class Encoder implements AsyncDisposable {
   readonly info: EncoderInfo;
   readonly #session: Session;
   readonly #binding: Binding;
+  /** Memory for the largest run so far; a run uses the front of it. */
+  #room = 0;
+  #ids = createTensor("int64", [0]).data;
+  #types = createTensor("int64", [0]).data;
+  #states = createTensor("float32", [0]).data;
   #shape = "";
-  #ids: Tensor<BigInt64Array> = createTensor("int64", [0, 0]);
   #lengths: Tensor<Int32Array> = createTensor("int32", [0]);
   #output: Tensor<Float32Array> = createTensor("float32", [0, 0, 0]);
 
@@ -27,12 +37,12 @@ export class Encoder implements AsyncDisposable {
    * The memory is reused by the next call.
    */
   async run(rows: readonly (readonly number[])[], signal?: AbortSignal): Promise<Tensor<Float32Array>> {
-    const longest = Math.max(...rows.map((row) => row.length));
+    const longest = Math.max(LEAST_POSITIONS, ...rows.map((row) => row.length));
     this.#bind(rows.length, longest);
-    const ids = this.#ids.data.fill(0n);
+    this.#ids.fill(0n, 0, rows.length * longest);
     for (const [r, row] of rows.entries()) {
       this.#lengths.data[r] = row.length;
-      for (let i = 0; i < row.length; i++) ids[r * longest + i] = BigInt(row[i]);
+      for (let i = 0; i < row.length; i++) this.#ids[r * longest + i] = BigInt(row[i]);
     }
     await this.#binding.run(signal);
     return this.#output;
@@ -42,17 +52,27 @@ export class Encoder implements AsyncDisposable {
     const shape = `${rows}x${longest}`;
     if (shape === this.#shape) return;
     this.#shape = shape;
-    this.#ids = createTensor("int64", [rows, longest]);
+    this.#reserve(rows * longest);
     this.#lengths = createTensor("int32", [rows]);
     const positions = createTensor("int64", [longest]);
     for (let i = 0; i < longest; i++) positions.data[i] = BigInt(i);
-    this.#output = createTensor("float32", [rows, longest, this.info.hiddenSize]);
+    const tokens = [rows, longest];
+    const states = [...tokens, this.info.hiddenSize];
+    this.#output = { type: "float32", shape: states, data: this.#states.subarray(0, elementCount(states)) };
     this.#binding
-      .input("input_ids", this.#ids)
-      .input("token_type_ids", createTensor("int64", [rows, longest]))
+      .input("input_ids", { type: "int64", shape: tokens, data: this.#ids })
+      .input("token_type_ids", { type: "int64", shape: tokens, data: this.#types })
       .input("position_ids", positions)
       .input("lengths", this.#lengths)
       .output("last_hidden_state", this.#output);
+  }
+
+  #reserve(tokens: number): void {
+    if (tokens <= this.#room) return;
+    this.#room = tokens;
+    this.#ids = createTensor("int64", [tokens]).data;
+    this.#types = createTensor("int64", [tokens]).data;
+    this.#states = createTensor("float32", [tokens, this.info.hiddenSize]).data;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
