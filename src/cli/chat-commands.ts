@@ -1,10 +1,16 @@
 import { HfmsError } from "../core/index.js";
+import type { ChatSettings } from "./chat-settings.js";
 import type { Conversation } from "./conversation.js";
 import { nearest } from "./nearest.js";
 
 const commands: Record<string, { usage: string; does: string }> = {
   help: { usage: "/help", does: "show this list" },
   system: { usage: "/system [text]", does: "set the system message; without a text, show it" },
+  set: {
+    usage: "/set <name> [value]",
+    does: "change a setting like temperature; without a value, take it back",
+  },
+  show: { usage: "/show", does: "show the settings" },
   save: { usage: "/save <file>", does: "write the conversation to a file" },
   load: { usage: "/load <file>", does: "go on with a saved conversation" },
   clear: { usage: "/clear", does: "forget what was said; the system message stays" },
@@ -14,7 +20,7 @@ const commands: Record<string, { usage: string; does: string }> = {
 /** Does what a line with a slash says. Returns what to tell the user, or undefined to leave. Throws HfmsError. */
 export async function chatCommand(
   line: string,
-  { conversation, model }: { conversation: Conversation; model: string },
+  { conversation, settings, model }: { conversation: Conversation; settings: ChatSettings; model: string },
 ): Promise<string | undefined> {
   const [, name, rest] = /^\/(\S*)\s*([\s\S]*)$/.exec(line)!;
   switch (name) {
@@ -25,6 +31,10 @@ export async function chatCommand(
       if (rest === "") return conversation.system ?? "there is no system message; /system <text> sets one";
       conversation.system = rest;
       return "the system message is set; it counts from the next answer on";
+    case "set":
+      return rest === "" ? settings.show() : settings.set(rest);
+    case "show":
+      return settings.show();
     case "save":
       await conversation.save(fileOf(rest, "save"), model);
       return `saved to ${rest}`;

@@ -66,9 +66,12 @@ export class HfmsCommandHelp extends CommandHelp {
   }
 }
 
-/** The command's own flags first, those that every command has last. */
+/** From what most people need to what every command has; groups that are not listed come before the model's. */
+const order = ["", "ANSWER", "FORMAT", "TOOL", "SAMPLING", "SPEED", "MODEL", "GLOBAL"];
+
 function rank(group: string): number {
-  return group === "" ? 0 : group === "GLOBAL" ? 2 : 1;
+  const place = order.indexOf(group);
+  return place < 0 ? order.indexOf("MODEL") - 0.5 : place;
 }
 
 function usage({ id, usage }: Command.Loadable, args: Command.Arg.Any[]): string {

@@ -19,10 +19,13 @@ export class Conversation {
     this.turns.push({ role: "user", content });
   }
 
-  /** An answer, or what there is of it. Without a word of it, the question is taken back. */
-  answer(content: string): void {
+  /**
+   * An answer, or what there is of it, and what the model thought before it. Without a word of it, the question is
+   * taken back.
+   */
+  answer(content: string, reasoning = ""): void {
     if (content === "") this.turns.pop();
-    else this.turns.push({ role: "assistant", content });
+    else this.turns.push({ role: "assistant", content, ...(reasoning && { reasoning }) });
   }
 
   async save(file: string, model: string): Promise<void> {
@@ -62,11 +65,11 @@ function parseMessages(text: string): ChatMessage[] | undefined {
     return undefined;
   }
   return Array.isArray(messages) && messages.every(isMessage)
-    ? messages.map(({ role, content }) => ({ role, content }))
+    ? messages.map(({ role, content, reasoning }) => ({ role, content, ...(reasoning && { reasoning }) }))
     : undefined;
 }
 
 function isMessage(value: unknown): value is ChatMessage {
-  const { role, content } = (value ?? {}) as Partial<ChatMessage>;
-  return roles.includes(role as string) && typeof content === "string";
+  const { role, content, reasoning = "" } = (value ?? {}) as Partial<ChatMessage>;
+  return roles.includes(role as string) && typeof content === "string" && typeof reasoning === "string";
 }

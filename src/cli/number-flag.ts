@@ -1,4 +1,5 @@
 import * as Flags from "@oclif/core/flags";
+import type { AlphabetLowercase } from "@oclif/core/interfaces";
 import { HfmsError } from "../core/index.js";
 
 /** The values that a number may have. Bounds belong to the range, but for `above`. */
@@ -11,7 +12,12 @@ export interface NumberRange {
 
 /** A flag with a number; anything that isn't one in the range is an invalid_request that names the flag and the value. */
 export function numberFlag(
-  options: NumberRange & { summary: string; helpGroup?: string; helpValue?: string },
+  options: NumberRange & {
+    summary: string;
+    char?: AlphabetLowercase;
+    helpGroup?: string;
+    helpValue?: string;
+  },
 ) {
   const { min, above, max, integer, ...flag } = options;
   const range = { min, above, max, integer };
@@ -22,7 +28,8 @@ export function numberFlag(
   })();
 }
 
-export function parseNumber(typed: string, range: NumberRange, name: string): number {
+/** `shown` is what a message calls it. Throws invalid_request. */
+export function parseNumber(typed: string, range: NumberRange, name: string, shown = `--${name}`): number {
   const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(typed.trim()) ? Number(typed) : Number.NaN;
   const { min, above, max, integer } = range;
   const fits =
@@ -32,7 +39,7 @@ export function parseNumber(typed: string, range: NumberRange, name: string): nu
     (above === undefined || value > above) &&
     (max === undefined || value <= max);
   if (fits) return value;
-  throw new HfmsError("invalid_request", `--${name} can't be "${typed}"`, {
+  throw new HfmsError("invalid_request", `${shown} can't be "${typed}"`, {
     hint: `it is ${describe(range)}`,
     param: name,
   });

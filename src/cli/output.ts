@@ -2,17 +2,20 @@ import { once } from "node:events";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { HfmsError } from "../core/index.js";
 
-/** Writes to standard output and waits while the reader is slower than the model. */
-export async function write(text: string | Uint8Array): Promise<void> {
-  if (text.length > 0 && !process.stdout.write(text)) await once(process.stdout, "drain");
+/** Writes, by default to standard output, and waits while the reader is slower than the model. */
+export async function write(
+  text: string | Uint8Array,
+  stream: NodeJS.WriteStream = process.stdout,
+): Promise<void> {
+  if (text.length > 0 && !stream.write(text)) await once(stream, "drain");
 }
 
 /**
  * Writes what a model said. On a terminal, control characters are shown (␛) instead of sent: nobody who writes a model's
  * input may move the cursor or change the title of the window. Into a pipe or file the text goes as it is.
  */
-export function writeAnswer(text: string): Promise<void> {
-  return write(process.stdout.isTTY ? visible(text) : text);
+export function writeAnswer(text: string, stream: NodeJS.WriteStream = process.stdout): Promise<void> {
+  return write(stream.isTTY ? visible(text) : text, stream);
 }
 
 /** Control characters but tab and line feed as their pictures; C1 controls, which have none, as U+FFFD. */
@@ -36,7 +39,8 @@ export interface Target {
 
 /** A file is written aside and renamed at the end, so a run that breaks off leaves nothing that looks whole. */
 export async function openTarget(file: string | undefined): Promise<Target> {
-  if (file === undefined) return { write, end: async () => {}, discard: async () => {} };
+  if (file === undefined)
+    return { write: (bytes) => write(bytes), end: async () => {}, discard: async () => {} };
   const aside = `${file}.${process.pid}.part`;
   const handle = await explained(file, () => open(aside, "w"));
   return {

@@ -12,28 +12,42 @@ const WIDEST_BAR = 24;
 const NARROWEST_BAR = 6;
 const SHORTEST_TITLE = 20;
 
+/** How far an answer is that is printed only when it is complete. */
+export interface ActivityEvent {
+  type: "progress";
+  phase: "answer";
+  what: string;
+  done: number;
+  total?: undefined;
+  unit: "tokens";
+}
+
+type ShownEvent = ProgressEvent | ActivityEvent;
+
 const verbs = {
   resolve: "looking up",
   download: "downloading",
   convert: "building",
   load: "loading",
-} as const satisfies Record<ProgressEvent["phase"], string>;
+  answer: "making",
+} as const satisfies Record<ShownEvent["phase"], string>;
 
 /** Progress and notices on stderr: a line with a spinner on a terminal, a plain line now and then elsewhere. */
 export class ProgressDisplay {
   readonly #stream: NodeJS.WriteStream;
-  readonly #quiet: boolean;
+  /** No progress and no notices. */
+  readonly quiet: boolean;
   #spinner?: Ora;
   #spinnerTimer?: NodeJS.Timeout;
   /** What is going on; undefined when nothing is shown. */
   #text?: string;
-  #phase?: ProgressEvent["phase"];
+  #phase?: ShownEvent["phase"];
   #speed = new SpeedMeter();
   #nextLine = 0;
 
   constructor({ stream, quiet }: { stream: NodeJS.WriteStream; quiet: boolean }) {
     this.#stream = stream;
-    this.#quiet = quiet;
+    this.quiet = quiet;
   }
 
   /** Passes a command's events on, and shows the ones that are only about the way there. */
@@ -54,8 +68,8 @@ export class ProgressDisplay {
     }
   }
 
-  progress(event: ProgressEvent): void {
-    if (this.#quiet) return;
+  progress(event: ShownEvent): void {
+    if (this.quiet) return;
     const now = performance.now();
     if (event.phase !== this.#phase) {
       this.#phase = event.phase;
@@ -72,7 +86,7 @@ export class ProgressDisplay {
   }
 
   notice(message: string): void {
-    if (this.#quiet) return;
+    if (this.quiet) return;
     this.clear();
     this.#stream.write(`${styled("yellow", "note:", this.#stream)} ${message}\n`);
   }
@@ -109,7 +123,7 @@ export class ProgressDisplay {
     if (this.#text !== undefined && this.#spinner.isEnabled) this.#spinner.start(this.#text);
   }
 
-  #line(event: ProgressEvent): string {
+  #line(event: ShownEvent): string {
     // The last column stays free, so that the line never wraps; the spinner and a blank stand before it.
     const width = (terminalWidth(this.#stream) ?? 80) - 3;
     const facts = this.#facts(event).join("  ").slice(0, width);
@@ -120,11 +134,11 @@ export class ProgressDisplay {
     return [title, bar && styled("cyan", bar, this.#stream), facts].filter(Boolean).join("  ");
   }
 
-  #facts({ done, total, unit }: ProgressEvent): string[] {
-    if (!total) return done > 0 ? [unit === "bytes" ? formatBytes(done) : `${done} tensors`] : [];
+  #facts({ done, total, unit }: ShownEvent): string[] {
+    if (!total) return done > 0 ? [unit === "bytes" ? formatBytes(done) : `${done} ${unit}`] : [];
     const facts = [
       `${Math.floor((100 * done) / total)}%`,
-      unit === "bytes" ? ofTotal(formatBytes(done), formatBytes(total)) : `${done}/${total} tensors`,
+      unit === "bytes" ? ofTotal(formatBytes(done), formatBytes(total)) : `${done}/${total} ${unit}`,
     ];
     const speed = this.#speed.perSecond();
     if (speed && done < total) {
@@ -175,6 +189,6 @@ function isNotice(event: { type: string }): event is NoticeEvent {
   return event.type === "notice";
 }
 
-function isProgress(event: { type: string }): event is ProgressEvent {
+function isProgress(event: { type: string }): event is ShownEvent {
   return event.type === "progress";
 }

@@ -1,20 +1,30 @@
 import * as Args from "@oclif/core/args";
 import * as Flags from "@oclif/core/flags";
-import { type AnswerDocument, answerDocument, followAnswer, timingsLine } from "../cli/answer.js";
+import { followAnswer, timingsLine } from "../cli/answer.js";
+import { type AnswerDocument, answerDocument } from "../cli/answer-document.js";
+import { answerFlags, answerOptions } from "../cli/answer-flags.js";
 import { BaseCommand } from "../cli/base-command.js";
+import { ChatSettings } from "../cli/chat-settings.js";
 import { Conversation } from "../cli/conversation.js";
 import { renderError } from "../cli/error-report.js";
+import { formatFlags, outputFormat } from "../cli/format-flags.js";
 import { modelChoice, modelFlags } from "../cli/model-flags.js";
-import { write, writeAnswer } from "../cli/output.js";
-import { samplingFlags, samplingParams } from "../cli/sampling-flags.js";
+import { write } from "../cli/output.js";
 import { styled } from "../cli/style.js";
 import { readPrompt } from "../cli/text-input.js";
-import { defaultModels, type Engine, type GenerateRequest, HfmsError } from "../core/index.js";
+import {
+  defaultModels,
+  type Engine,
+  type GenerateEvent,
+  type GenerateRequest,
+  HfmsError,
+  type ModelChoice,
+} from "../core/index.js";
 
 export default class Chat extends BaseCommand {
   static override summary = "have a conversation with a model";
   static override description =
-    `On a terminal, the model answers line by line and remembers what was said. /help lists the commands: /system, /save, /load, /clear, /exit. Ctrl-C stops an answer; on an empty line, Ctrl-C or Ctrl-D leaves.
+    `On a terminal, the model answers line by line and remembers what was said. /help lists the commands: /system, /set, /show, /save, /load, /clear, /exit. Ctrl-C stops an answer; on an empty line, Ctrl-C or Ctrl-D leaves.
 
 From a pipe it answers once, like \`hfms run\`.`;
   static override examples = [
@@ -32,13 +42,18 @@ From a pipe it answers once, like \`hfms run\`.`;
   static override flags = {
     system: Flags.string({ char: "s", helpValue: "<text>", summary: "system message" }),
     verbose: Flags.boolean({ char: "v", summary: "say on stderr what was chosen, and how fast it was" }),
-    ...samplingFlags,
+    ...answerFlags,
+    ...formatFlags,
     ...modelFlags,
   };
 
   async run(): Promise<AnswerDocument | undefined> {
     const { args, flags } = await this.parse(Chat);
-    const request = { ...modelChoice(args.model, flags), ...samplingParams(flags) };
+    const choice = modelChoice(args.model, flags);
+    const settings = new ChatSettings({
+      ...answerOptions(flags),
+      format: await outputFormat(flags, this.signal),
+    });
     const conversation = new Conversation(flags.system);
     if (process.stdin.isTTY) {
       if (!process.stdout.isTTY || this.jsonEnabled()) {
@@ -47,28 +62,26 @@ From a pipe it answers once, like \`hfms run\`.`;
         });
       }
       await using engine = await this.openEngine();
-      await this.converse(engine, request, conversation, flags.verbose);
+      await this.converse({ engine, choice, settings, conversation, verbose: flags.verbose });
       return undefined;
     }
     conversation.ask(await readPrompt({ words: [] }, this.signal));
     await using engine = await this.openEngine();
-    const answer = await followAnswer(
-      engine.generate({ ...request, prompt: conversation.messages }, this.signal),
-      { display: this.display, print: this.jsonEnabled() ? undefined : writeAnswer, verbose: flags.verbose },
-    );
+    const request = { ...choice, ...settings.request, prompt: conversation.messages };
+    const answer = await followAnswer(engine.generate(request, this.signal), {
+      display: this.display,
+      print: this.jsonEnabled() ? "none" : "stream",
+      verbose: flags.verbose,
+    });
     if (flags.verbose) this.display.line(timingsLine(answer.done));
     return answerDocument(answer);
   }
 
-  private async converse(
-    engine: Engine,
-    request: Omit<GenerateRequest, "prompt">,
-    conversation: Conversation,
-    verbose: boolean,
-  ): Promise<void> {
+  private async converse(talk: Talk): Promise<void> {
     const { askLine } = await import("../cli/chat-prompt.js");
     const { chatCommand } = await import("../cli/chat-commands.js");
-    const { model } = request;
+    const { conversation, settings } = talk;
+    const { model } = talk.choice;
     await write(`${styled("dim", `${model}: /help lists the commands, /exit leaves`, process.stdout)}\n`);
     for (;;) {
       const line = await askMessage(askLine, this.signal);
@@ -76,13 +89,13 @@ From a pipe it answers once, like \`hfms run\`.`;
       if (line.trim() === "") continue;
       try {
         if (line.startsWith("/") && !line.startsWith("//")) {
-          const reply = await chatCommand(line.trim(), { conversation, model });
+          const reply = await chatCommand(line.trim(), { conversation, settings, model });
           if (reply === undefined) return;
           await write(`${styled("dim", reply, process.stdout)}\n`);
           continue;
         }
         conversation.ask(line.replace(/^\/\//, "/"));
-        await this.answer(engine, request, conversation, verbose);
+        await this.answer(talk);
       } catch (error) {
         if (!(error instanceof HfmsError) || !forgivable.has(error.code)) throw error;
         process.stderr.write(renderError(inChat(error)));
@@ -91,26 +104,17 @@ From a pipe it answers once, like \`hfms run\`.`;
   }
 
   /** Streams one answer and keeps it, also when Ctrl-C breaks it off. */
-  private async answer(
-    engine: Engine,
-    request: Omit<GenerateRequest, "prompt">,
-    conversation: Conversation,
-    verbose: boolean,
-  ): Promise<void> {
-    let text = "";
-    const print = (part: string) => {
-      text += part;
-      return writeAnswer(part);
-    };
+  private async answer({ engine, choice, settings, conversation, verbose }: Talk): Promise<void> {
+    const said = { text: "", reasoning: "" };
+    const request: GenerateRequest = { ...choice, ...settings.request, prompt: conversation.messages };
     try {
       await this.interruptible(async (signal) => {
-        const events = engine.generate({ ...request, prompt: conversation.messages }, signal);
-        // What was chosen is said once.
-        const first = conversation.turns.length === 1;
-        const { done } = await followAnswer(events, {
+        const { done } = await followAnswer(noted(engine.generate(request, signal), said), {
           display: this.display,
-          print,
-          verbose: verbose && first,
+          print: "stream",
+          verbose,
+          // What was chosen is said once.
+          sayReady: verbose && conversation.turns.length === 1,
         });
         if (verbose) this.display.line(timingsLine(done));
         if (done.finishReason === "length" && request.maxTokens === undefined) {
@@ -123,13 +127,33 @@ From a pipe it answers once, like \`hfms run\`.`;
       if (!stopped || this.signal.aborted) throw error;
       await write(`${styled("dim", "(stopped)", process.stdout)}\n`);
     } finally {
-      conversation.answer(text.trim());
+      conversation.answer(said.text.trim(), said.reasoning.trim());
     }
   }
 }
 
+/** What a conversation is made of. */
+interface Talk {
+  engine: Engine;
+  choice: ModelChoice;
+  settings: ChatSettings;
+  conversation: Conversation;
+  verbose: boolean;
+}
+
 /** Errors that a conversation survives. */
 const forgivable = new Set<string>(["invalid_request", "file_error", "context_length_exceeded"]);
+
+/** Passes an answer's events on and writes down what is said. */
+async function* noted(
+  events: AsyncIterable<GenerateEvent>,
+  said: { text: string; reasoning: string },
+): AsyncGenerator<GenerateEvent> {
+  for await (const event of events) {
+    if (event.type === "text" || event.type === "reasoning") said[event.type] += event.text;
+    yield event;
+  }
+}
 
 /** A line, or the lines between two lines of three quotes. */
 async function askMessage(

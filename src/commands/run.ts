@@ -1,18 +1,23 @@
 import { existsSync } from "node:fs";
 import * as Args from "@oclif/core/args";
 import * as Flags from "@oclif/core/flags";
-import { type AnswerDocument, answerDocument, followAnswer, timingsLine } from "../cli/answer.js";
+import { followAnswer, timingsLine } from "../cli/answer.js";
+import { type AnswerDocument, answerDocument } from "../cli/answer-document.js";
+import { answerFlags, answerOptions } from "../cli/answer-flags.js";
 import { BaseCommand } from "../cli/base-command.js";
+import { choiceFlags, choiceOptions } from "../cli/choice-flags.js";
+import { formatFlags, outputFormat } from "../cli/format-flags.js";
 import { modelChoice, modelFlags } from "../cli/model-flags.js";
-import { writeAnswer } from "../cli/output.js";
-import { samplingFlags, samplingParams } from "../cli/sampling-flags.js";
 import { readPrompt } from "../cli/text-input.js";
-import { defaultModels, HfmsError } from "../core/index.js";
+import { toolFlags, toolOptions } from "../cli/tool-flags.js";
+import { defaultModels, type GenerateRequest, HfmsError } from "../core/index.js";
 
 export default class Run extends BaseCommand {
   static override summary = "let a model answer a prompt";
   static override description =
-    `The answer is printed as it is made, and nothing else goes to standard output.
+    `The answer is printed as it is made, and nothing else goes to standard output. Of several answers (--n), each stands
+complete under a line with its number. Calls of --tools are printed as JSON, one a line. What a model thinks before it
+answers goes to standard error: on a terminal, and with --verbose elsewhere too.
 
 The prompt is the words after the model, then the content of --file. Without either it is read from a pipe. A \`-\` among
 the words stands for the pipe's text. It goes through the model's chat template as a message of the user; --raw gives the
@@ -24,6 +29,10 @@ Without any word, the model is ${defaultModels.generate}.`;
     'cat notes.txt | <%= config.bin %> run smollm2 "Sum this up in one sentence:" -',
     "<%= config.bin %> run gpt2 --raw --max-tokens 20 --temperature 0 Once upon a time",
     '<%= config.bin %> run smollm2 --system "You are a pirate." --file question.txt',
+    "<%= config.bin %> run smollm2 'Is a tomato a fruit?' --choice yes --choice no",
+    "<%= config.bin %> run smollm2 'Invent a person.' --schema person.json --max-tokens 100",
+    "<%= config.bin %> run smollm2 'What is the weather in Paris?' --tools tools.json --tool-choice required",
+    "<%= config.bin %> run smollm2 'Name a colour.' -n 3 --temperature 1 --max-tokens 8",
     '<%= config.bin %> run smollm2 "Hi" --json',
   ];
   static override usage = "run [MODEL] [INPUT...] [FLAGS]";
@@ -48,7 +57,10 @@ Without any word, the model is ${defaultModels.generate}.`;
     }),
     raw: Flags.boolean({ summary: "no chat template: the model continues the bare text" }),
     verbose: Flags.boolean({ char: "v", summary: "say on stderr what was chosen, and how fast it was" }),
-    ...samplingFlags,
+    ...answerFlags,
+    ...choiceFlags,
+    ...formatFlags,
+    ...toolFlags,
     ...modelFlags,
   };
 
@@ -59,29 +71,42 @@ Without any word, the model is ${defaultModels.generate}.`;
       .filter((token) => token.type === "arg")
       .map((token) => token.input);
     refusePromptAsModel(model);
-    if (flags.raw && flags.system !== undefined) {
-      throw new HfmsError("invalid_request", "--raw and --system don't go together", {
-        hint: "--raw gives the model the bare text, with no place for a system message",
-        param: "system",
-      });
-    }
+    if (flags.raw) refuseTemplateFlags(flags);
+    const json = this.jsonEnabled();
+    const request: Omit<GenerateRequest, "prompt"> = {
+      ...modelChoice(model, flags),
+      ...answerOptions(flags),
+      ...choiceOptions({ ...flags, json }),
+      ...(await toolOptions(flags, this.signal)),
+      format: await outputFormat(flags, this.signal),
+      system: flags.system,
+      raw: flags.raw,
+    };
     const prompt = await readPrompt({ words, file: flags.file }, this.signal);
     await using engine = await this.openEngine();
-    const answer = await followAnswer(
-      engine.generate(
-        {
-          ...modelChoice(model, flags),
-          ...samplingParams(flags),
-          prompt,
-          system: flags.system,
-          raw: flags.raw,
-        },
-        this.signal,
-      ),
-      { display: this.display, print: this.jsonEnabled() ? undefined : writeAnswer, verbose: flags.verbose },
-    );
+    const answers = Math.max(request.n ?? 1, request.bestOf ?? 1);
+    const answer = await followAnswer(engine.generate({ ...request, prompt }, this.signal), {
+      display: this.display,
+      print: json ? "none" : answers > 1 ? "whole" : "stream",
+      verbose: flags.verbose,
+      answers,
+    });
     if (flags.verbose) this.display.line(timingsLine(answer.done));
     return answerDocument(answer);
+  }
+}
+
+/** Without a chat template there is no place for what these flags say. */
+function refuseTemplateFlags(flags: { system?: string; tools?: string; thinking?: boolean }): void {
+  const reasons = {
+    system: "--raw gives the model the bare text, with no place for a system message",
+    tools: "--raw gives the model the bare text, with no place for functions",
+    thinking: "--raw gives the model the bare text; thinking is a choice of chat templates",
+  };
+  for (const [name, hint] of Object.entries(reasons)) {
+    if (flags[name as keyof typeof reasons] === undefined) continue;
+    const shown = flags.thinking === false && name === "thinking" ? "no-thinking" : name;
+    throw new HfmsError("invalid_request", `--raw and --${shown} don't go together`, { hint, param: name });
   }
 }
 

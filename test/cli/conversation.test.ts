@@ -3,6 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { chatCommand } from "../../src/cli/chat-commands.js";
+import { ChatSettings } from "../../src/cli/chat-settings.js";
 import { Conversation } from "../../src/cli/conversation.js";
 
 let folder: string;
@@ -38,7 +39,8 @@ describe("a conversation", () => {
 });
 
 describe("a line with a slash", () => {
-  const run = (line: string, conversation = spoken()) => chatCommand(line, { conversation, model: "tiny" });
+  const run = (line: string, conversation = spoken(), settings = new ChatSettings({})) =>
+    chatCommand(line, { conversation, settings, model: "tiny" });
 
   it("lists the commands", async () => {
     const help = await run("/help");

@@ -21,6 +21,17 @@ const examples = Object.values(commands)
     command.examples.map((text) => [text.replaceAll("<%= config.bin %>", "hfms")] as [string]),
   );
 
+const person = {
+  type: "object",
+  properties: { name: { type: "string" }, age: { type: "integer" } },
+  required: ["name", "age"],
+};
+const weather = {
+  name: "get_weather",
+  description: "Tells the weather of a city.",
+  parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
+};
+
 beforeAll(async () => {
   // The examples' models, with tiny weights.
   hub = await startHubServer({
@@ -38,6 +49,8 @@ beforeAll(async () => {
       mode: 0o755,
     },
   );
+  await writeFile(path.join(home(), "person.json"), JSON.stringify(person));
+  await writeFile(path.join(home(), "tools.json"), JSON.stringify([{ type: "function", function: weather }]));
   for (const file of ["notes.txt", "question.txt", "sentences.txt"]) {
     await writeFile(path.join(home(), file), "A cat sat on the mat.\nA dog ran after the ball.\n");
   }

@@ -28,13 +28,8 @@ describe("hfms run", () => {
         total_tokens: prompt.tokens.length + 12,
       },
     });
-    expect(Object.keys(document.timings).sort()).toEqual([
-      "generate_ms",
-      "generate_per_second",
-      "load_ms",
-      "prompt_ms",
-      "prompt_per_second",
-    ]);
+    for (const name of ["load_ms", "prompt_ms", "generate_ms", "prompt_per_second", "generate_per_second"])
+      expect(document.timings[name], name).toBeGreaterThanOrEqual(0);
   });
 
   it("prints the text and a line break on stdout, and nothing else", async () => {
