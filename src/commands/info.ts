@@ -23,7 +23,7 @@ export default class Info extends BaseCommand {
     const { args } = await this.parse(Info);
     await using engine = await this.openEngine();
     const info = await engine.info(args.model, this.signal);
-    if (info.notice) this.display.notice(info.notice);
+    for (const notice of info.notices) this.display.notice(notice);
     if (!this.jsonEnabled()) await write(`${await renderInfo(info)}\n`);
     return info;
   }

@@ -88,10 +88,12 @@ export async function modelInfo(
   const chosen = chooseModel(registry, model);
   const skill = chosen.kind === "hub" ? chosen.skill : undefined;
   const ref = pool.modelRef({ model });
-  let notice: string | undefined;
-  const repository = await resolveRepository(ref, { config, signal }).catch((error) => {
+  const notices: string[] = [];
+  const repository = await resolveRepository(ref, { config, signal }, ({ message }) =>
+    notices.push(message),
+  ).catch((error) => {
     if (!skill || !(error instanceof HfmsError) || !outOfReach.has(error.code)) throw error;
-    notice = `${error.message}; this is what the skill ${skill.name} says`;
+    notices.push(`${error.message}; this is what the skill ${skill.name} says`);
     return undefined;
   });
   const plan = repository && (await planFiles(repository));
@@ -146,7 +148,7 @@ export async function modelInfo(
     files,
     graphs: graphs.map(describeGraph),
     directory: repository?.directory,
-    notice,
+    notices,
   };
 }
 

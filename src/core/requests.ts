@@ -212,8 +212,8 @@ export interface ModelInfo {
   files: (RepoFile & { cached: boolean })[];
   graphs: LocalModel["graphs"];
   directory?: string;
-  /** Why less is known than could be: the source is out of reach. */
-  notice?: string;
+  /** What is not as usual: the source is out of reach, so less is known, or another one was asked. */
+  notices: string[];
 }
 
 export interface RemovedModel {

@@ -103,7 +103,7 @@ describe("what is on the machine", () => {
         license: "mit",
         runnable: { yes: true },
         files: [],
-        notice: expect.stringMatching(/gpt2.*hf_gpt2|127\.0\.0\.1:9.*hf_gpt2/),
+        notices: [expect.stringMatching(/gpt2.*hf_gpt2|127\.0\.0\.1:9.*hf_gpt2/)],
       });
       expect(info.parameters).toBeGreaterThan(1e8);
       expect(info.chatTemplate).toBeUndefined();
