@@ -1,4 +1,4 @@
-import type { ChatMessage, GenerateRequest, OutputFormat, Tool } from "../requests.js";
+import type { ChatMessage, GenerateRequest, OutputFormat } from "../requests.js";
 import { AnswerParser } from "./answer-parser.js";
 import type { ChatTemplate } from "./chat-template.js";
 import { afterReasoning, reasoningFormatOf, reasoningStateOf } from "./reasoning.js";

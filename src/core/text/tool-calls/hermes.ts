@@ -6,7 +6,7 @@ import type { CallReader, ToolCallFamily, ToolCallFormat } from "./types.js";
  * Hermes 2 Pro and what follows it: Qwen2.5, Qwen3, SmolLM3, Granite 4. Each call stands alone between tags:
  * <tool_call>\n{"name": "f", "arguments": {…}}\n</tool_call>
  */
-const format: ToolCallFormat = {
+export const hermesFormat: ToolCallFormat = {
   name: "hermes",
   starts: ["<tool_call>"],
   tokens: ["<tool_call>", "</tool_call>"],
@@ -22,8 +22,8 @@ const format: ToolCallFormat = {
 };
 
 export const hermes: ToolCallFamily = {
-  ofTemplate: ({ template }) => (template.includes("<tool_call>") ? format : undefined),
-  ofModel: ({ tokenizer }) => (tokenizer.tokenToId("<tool_call>") === undefined ? undefined : format),
+  ofTemplate: ({ template }) => (template.includes("<tool_call>") ? hermesFormat : undefined),
+  ofModel: ({ tokenizer }) => (tokenizer.tokenToId("<tool_call>") === undefined ? undefined : hermesFormat),
 };
 
 /** A call between tags. An answer that ends without the closing tag has made its call all the same. */

@@ -1,6 +1,6 @@
 import type { OutputFormat, Tool, ToolChoice } from "../../requests.js";
 import { gemma } from "./gemma.js";
-import { hermes } from "./hermes.js";
+import { hermes, hermesFormat } from "./hermes.js";
 import { json } from "./json.js";
 import { llama3 } from "./llama3.js";
 import { mistral } from "./mistral.js";
@@ -17,12 +17,13 @@ export const toolCallFamilies = { mistral, gemma, hermes, phi, llama3, json } sa
 
 /**
  * Which notation a model speaks: by its chat template's words, else by its special tokens and model_type; `json` when
- * nothing says otherwise.
+ * nothing says otherwise. A template without tools gets Hermes': the instructions are hfms's own then.
  */
 export function toolCallFormatOf(model: ModelTraits): ToolCallFormat {
   const families: ToolCallFamily[] = Object.values(toolCallFamilies);
   const { template } = model;
   if (template !== undefined) {
+    if (!/\btools\b/.test(template)) return hermesFormat;
     for (const family of families) {
       const format = family.ofTemplate({ ...model, template });
       if (format) return format;

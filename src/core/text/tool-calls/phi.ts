@@ -1,5 +1,5 @@
 import type { Reading } from "../answer-cursor.js";
-import { readJsonCalls } from "./json-call.js";
+import { readJsonCall, readJsonCalls } from "./json-call.js";
 import type { CallReader, ToolCallFamily, ToolCallFormat } from "./types.js";
 
 const TAG = "<|tool_call|>";
@@ -8,7 +8,8 @@ const WORD = "functools";
 
 /**
  * Phi-4-mini: <|tool_call|>[{"name": "f", "arguments": {…}}]<|/tool_call|>, or functools[…], as its instructions also
- * have it. Granite 3 writes the same list behind the first tag and closes nothing.
+ * have it. Granite 3 writes the same list behind the first tag and closes nothing. Some templates have one call without
+ * a list between the tags.
  */
 export const phi: ToolCallFamily = {
   ofTemplate: (model) =>
@@ -40,7 +41,10 @@ function* read(calls: CallReader): Reading<boolean> {
   const tagged = yield* cursor.literal(TAG);
   if (tagged) yield* cursor.space();
   else if (!(yield* cursor.literal(WORD))) return false;
-  if (!(yield* readJsonCalls(calls))) return false;
+  if (tagged && (yield* cursor.peek()) === "{") {
+    if (!(yield* readJsonCall(calls))) return false;
+    calls.commit();
+  } else if (!(yield* readJsonCalls(calls))) return false;
   if (tagged && (yield* cursor.spaced(END))) calls.commit();
   return true;
 }
