@@ -1,11 +1,10 @@
-import readline from "node:readline";
-import { PassThrough } from "node:stream";
 import { stripVTControlCharacters } from "node:util";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { renderFacts, wrapWords } from "../../src/cli/facts.js";
 import { ProgressDisplay } from "../../src/cli/progress.js";
 import { renderTable } from "../../src/cli/table.js";
 import type { ProgressEvent } from "../../src/core/index.js";
+import { screen } from "./screen.js";
 
 beforeEach(() => {
   vi.stubEnv("FORCE_COLOR", undefined);
@@ -14,24 +13,6 @@ beforeEach(() => {
   vi.stubEnv("CI", undefined);
   vi.stubEnv("TERM", "xterm");
 });
-
-/** A stream that counts as a terminal of this many columns, or as a pipe without them, and keeps what is written. */
-function screen(columns?: number): NodeJS.WriteStream & { text: () => string } {
-  const stream = new PassThrough({ encoding: "utf8" });
-  let text = "";
-  stream.on("data", (chunk: string) => {
-    text += chunk;
-  });
-  return Object.assign(stream, {
-    isTTY: columns !== undefined,
-    columns,
-    getColorDepth: () => 1,
-    cursorTo: (x: number) => readline.cursorTo(stream, x),
-    moveCursor: (dx: number, dy: number) => readline.moveCursor(stream, dx, dy),
-    clearLine: (direction: -1 | 0 | 1) => readline.clearLine(stream, direction),
-    text: () => text,
-  }) as never;
-}
 
 const columns = [
   { title: "NAME" },
