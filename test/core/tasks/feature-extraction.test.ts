@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
 import type { EmbedRequest } from "../../../src/core/requests.js";
-import { embed, engineHome, generate, openEngine } from "../../engine-sandbox.js";
+import { type Embedded, embed, engineHome, generate, openEngine } from "../../engine-sandbox.js";
 import { encoderGoldens, golden } from "../../golden/reference.js";
 import { cosine, largestDifference } from "../../tiny-model.js";
 
@@ -186,6 +186,71 @@ describe("the request", () => {
     ).rejects.toMatchObject({
       code: "unsupported_task",
     });
+  });
+});
+
+describe("several callers", () => {
+  const model = mean.directory;
+
+  it.each(["fp32", "int8", "int4"] as const)("get the vectors of a caller alone (%s)", async (dtype) => {
+    const engine = await openEngine(home());
+    const inputs = Array.from({ length: 12 }, (_, caller) =>
+      Array.from({ length: 1 + ((caller * 5) % 9) }, (_, i) =>
+        `${caller} and ${i} `.repeat(1 + ((caller + i) % 4)),
+      ),
+    );
+    const alone: Embedded[][] = [];
+    for (const input of inputs) alone.push((await embed(engine, { model, dtype, input })).vectors);
+    const together = await Promise.all(inputs.map((input) => embed(engine, { model, dtype, input })));
+    expect(together.map(({ vectors }) => vectors)).toEqual(alone);
+  });
+
+  it("do not wait for one whose input never ends", async () => {
+    const engine = await openEngine(home());
+    const controller = new AbortController();
+    const { promise: answered, resolve } = Promise.withResolvers<void>();
+    async function* silent() {
+      yield "a line";
+      await new Promise<never>(() => {});
+    }
+    const slow = (async () => {
+      for await (const event of engine.embed({ model, dtype: "fp32", input: silent() }, controller.signal)) {
+        if (event.type === "embedding") resolve();
+      }
+    })();
+    await answered;
+    const { vectors } = await embed(engine, { model, dtype: "fp32", input: texts });
+    expect(vectors).toHaveLength(texts.length);
+    controller.abort();
+    await expect(slow).rejects.toMatchObject({ code: "aborted" });
+  });
+
+  it("are not disturbed by one who stops, or whose text is too long", async () => {
+    const engine = await openEngine(home());
+    const input = Array.from({ length: 300 }, (_, i) => `number ${i} `.repeat(1 + (i % 3)));
+    const request = { model, dtype: "fp32", input } as const;
+    const alone = await embed(engine, request);
+    const stopEarly = async () => {
+      const controller = new AbortController();
+      const many = { ...request, input: [...input, ...input, ...input, ...input] };
+      // While the texts of its second window wait or run.
+      for await (const { type } of engine.embed(many, controller.signal)) {
+        if (type === "embedding") setImmediate(() => controller.abort());
+      }
+    };
+    const [first, stopped, tooLong, last] = await Promise.allSettled([
+      embed(engine, request),
+      stopEarly(),
+      embed(engine, { ...request, input: ["short", "word ".repeat(200)] }),
+      embed(engine, request),
+    ]);
+    expect(stopped).toMatchObject({ reason: { code: "aborted" } });
+    expect(tooLong).toMatchObject({ reason: { code: "context_length_exceeded" } });
+    for (const { vectors } of [first, last].map(
+      (one) => (one as PromiseFulfilledResult<typeof alone>).value,
+    )) {
+      expect(vectors).toEqual(alone.vectors);
+    }
   });
 });
 
