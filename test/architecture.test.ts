@@ -24,6 +24,7 @@ const layers = [
   ["core/model-pool"],
   ["core/tasks", "core/pull", "core/inventory", "core/discover"],
   ["core/engine"],
+  ["core/bench"],
   ["core/index"],
   ["cli"],
   ["commands"],
@@ -110,8 +111,10 @@ describe("the core", () => {
   });
 
   it("prints nothing, ends nothing and knows no command line", () => {
+    // The program of a host is no library.
+    const library = core.filter((file) => file !== "src/core/host-main.ts");
     const forbidden = /\bconsole\.|\bprocess\.(argv|exit|exitCode|stdout|stderr|stdin|on|once)\b/;
-    expect(core.filter((file) => forbidden.test(read(file)))).toEqual([]);
+    expect(library.filter((file) => forbidden.test(read(file)))).toEqual([]);
   });
 
   it("reads the environment in config.ts only, and nothing else in src does", () => {

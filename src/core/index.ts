@@ -1,4 +1,10 @@
 /** The library's public face. Commands and routes import from here and nowhere deeper. */
+export { bench, readBenchResult } from "./bench/bench.js";
+export { type BenchComparison, caseName, compareBenchResults } from "./bench/compare.js";
+export { type BenchMeasure, benchMeasures } from "./bench/measures.js";
+export type { BenchEvent, BenchRequest, BenchRunEvent } from "./bench/request.js";
+export type { BenchCase, BenchResult } from "./bench/result.js";
+export type { Summary } from "./bench/statistics.js";
 export { type Config, readConfig } from "./config.js";
 export { Engine } from "./engine.js";
 export { type ErrorCode, errorTable, HfmsError } from "./errors.js";

@@ -1,0 +1,96 @@
+import type { Engine } from "../engine.js";
+import { HfmsError } from "../errors.js";
+import type { ModelChoice } from "../requests.js";
+import { type BenchRequest, type BenchSettings, benchDefaults } from "./request.js";
+import type { BenchCase } from "./result.js";
+
+/** A model with a device and a dtype, loaded once, and what is measured of it. */
+export interface Variant {
+  choice: ModelChoice;
+  task: BenchCase["task"];
+  cases: PlannedCase[];
+  /** Of all its cases, warm-up included. */
+  runs: number;
+}
+
+export type PlannedCase = Pick<BenchCase, "prompt_tokens" | "max_tokens" | "texts" | "batch">;
+
+/** The request with its defaults. What has no meaning is refused, with the value. */
+export function benchSettings(request: BenchRequest): BenchSettings {
+  const said = Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));
+  const settings: BenchSettings = { ...benchDefaults, ...(said as BenchRequest) };
+  const refuse = (param: string, reason: string): never => {
+    throw new HfmsError("invalid_request", `${param} ${reason}`, { param });
+  };
+  const check = (param: string, values: number[], least: number): void => {
+    const wrong = values.find((value) => !Number.isSafeInteger(value) || value < least);
+    if (wrong !== undefined) refuse(param, `is ${wrong}; it must be a whole number, ${least} or more`);
+  };
+  for (const param of ["models", "dtypes", "devices", "promptTokens", "maxTokens", "batch"] as const)
+    if (settings[param].length === 0) refuse(param, "is empty: there is nothing to measure");
+  for (const param of ["promptTokens", "maxTokens", "batch"] as const) check(param, settings[param], 1);
+  for (const param of ["repeats", "texts"] as const) check(param, [settings[param]], 1);
+  for (const param of ["warmup", "seed"] as const) check(param, [settings[param]], 0);
+  return settings;
+}
+
+/** What was said and means nothing to any of the models: one sentence each. */
+export function unusedSettings(request: BenchRequest, variants: Variant[]): string[] {
+  const tasks = new Set(variants.map(({ task }) => task));
+  const said = (names: (keyof BenchRequest)[]): boolean => names.some((name) => request[name] !== undefined);
+  const unused: string[] = [];
+  if (!tasks.has("text-generation") && said(["promptTokens", "maxTokens"]))
+    unused.push("lengths of prompts and answers mean nothing to models that turn text into vectors");
+  if (!tasks.has("feature-extraction") && said(["texts"]))
+    unused.push("the number of texts means nothing to models that generate text");
+  return unused;
+}
+
+/** Everything that is to be measured of a model, by what is known of it without loading it. */
+export async function planModel(
+  engine: Engine,
+  settings: BenchSettings,
+  model: string,
+  signal?: AbortSignal,
+): Promise<Variant[]> {
+  const { tasks, contextLength } = await engine.info(model, signal);
+  const task = (["text-generation", "feature-extraction"] as const).find((one) => tasks.includes(one));
+  if (task === undefined) {
+    const does = tasks.join(", ") || "nothing that hfms knows";
+    throw new HfmsError("unsupported_task", `${model} does ${does}`, {
+      hint: "models that generate text and models that turn it into vectors can be measured",
+      param: "model",
+    });
+  }
+  const { batch, texts, source, revision, warmup, repeats } = settings;
+  const cases =
+    task === "text-generation" ? generationCases(settings) : batch.map((n) => ({ texts, batch: n }));
+  requireContext(model, contextLength, cases);
+  return settings.dtypes.flatMap((dtype) =>
+    settings.devices.map((device) => ({
+      // Numbers of a device that was asked for by name are never those of another one.
+      choice: { model, dtype, device, requireDevice: device !== "auto", source, revision },
+      task,
+      cases,
+      runs: cases.length * (warmup + repeats),
+    })),
+  );
+}
+
+function generationCases({ promptTokens, maxTokens, batch }: BenchSettings): PlannedCase[] {
+  return promptTokens.flatMap((prompt_tokens) =>
+    maxTokens.flatMap((max_tokens) => batch.map((n) => ({ prompt_tokens, max_tokens, batch: n }))),
+  );
+}
+
+/** Refuses prompts and answers that are longer than the model's context. */
+export function requireContext(model: string, contextLength: number | undefined, cases: PlannedCase[]): void {
+  for (const { prompt_tokens = 0, max_tokens = 0 } of cases) {
+    if (contextLength === undefined || prompt_tokens + max_tokens <= contextLength) continue;
+    throw new HfmsError(
+      "context_length_exceeded",
+      `a prompt of ${prompt_tokens} tokens and ${max_tokens} new ones don't fit: the context of ${model} is ${contextLength}`,
+      { hint: "ask for shorter prompts or answers", param: "promptTokens" },
+    );
+  }
+}
