@@ -38,13 +38,31 @@ describe("a conversation", () => {
   });
 });
 
+describe("what the model thought", () => {
+  it("is kept beside the answer, not in it, and is saved and loaded with it", async () => {
+    const conversation = new Conversation();
+    conversation.ask("why?");
+    conversation.answer("because", "hm, why");
+    expect(conversation.turns.at(-1)).toEqual({
+      role: "assistant",
+      content: "because",
+      reasoning: "hm, why",
+    });
+    const file = path.join(folder, "thoughts.json");
+    await conversation.save(file, "tiny");
+    const other = new Conversation();
+    await other.load(file);
+    expect(other.messages).toEqual(conversation.messages);
+  });
+});
+
 describe("a line with a slash", () => {
   const run = (line: string, conversation = spoken(), settings = new ChatSettings({})) =>
     chatCommand(line, { conversation, settings, model: "tiny" });
 
   it("lists the commands", async () => {
     const help = await run("/help");
-    for (const name of ["/help", "/system", "/save", "/load", "/clear", "/exit"])
+    for (const name of ["/help", "/system", "/set", "/show", "/save", "/load", "/clear", "/exit"])
       expect(help).toContain(name);
   });
 
@@ -79,6 +97,40 @@ describe("a line with a slash", () => {
       expect(conversation.turns).toHaveLength(2);
     },
   );
+
+  it("changes, shows and takes back settings", async () => {
+    const settings = new ChatSettings({ seed: 7 });
+    const set = (line: string) => run(line, spoken(), settings);
+    expect(await set("/set temperature 0.5")).toBe("temperature is 0.5");
+    expect(await set("/set TOP_P 0.9")).toBe("top-p is 0.9");
+    expect(await set("/set thinking off")).toBe("thinking is off");
+    expect(settings.request).toEqual({
+      seed: 7,
+      temperature: 0.5,
+      topP: 0.9,
+      templateVariables: { enable_thinking: false },
+    });
+    expect(await set("/show")).toBe("temperature  0.5\ntop-p        0.9\nseed         7\nthinking     off");
+    for (const name of ["temperature", "top-p", "seed", "thinking"]) {
+      expect(await set(`/set ${name}`)).toBe(`${name} is the model's own choice again`);
+    }
+    expect(await set("/set")).toMatch(/as the model's authors chose/);
+  });
+
+  it("refuses a setting out of its range, and one that there isn't, and keeps what was", async () => {
+    const settings = new ChatSettings({});
+    const set = (line: string) => run(line, spoken(), settings);
+    await expect(set("/set temperature -1")).rejects.toMatchObject({
+      message: 'temperature can\'t be "-1"',
+      hint: "it is a number, 0 or more",
+    });
+    await expect(set("/set thinking maybe")).rejects.toThrow('thinking can\'t be "maybe"');
+    await expect(set("/set temprature 1")).rejects.toMatchObject({
+      message: 'there is no setting "temprature"',
+      hint: expect.stringContaining("did you mean temperature?"),
+    });
+    expect(settings.request).toEqual({});
+  });
 
   it("leaves", async () => {
     expect(await run("/exit")).toBeUndefined();
