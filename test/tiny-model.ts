@@ -10,6 +10,7 @@ import type { Dtype } from "../src/core/requests.js";
 import { Decoder } from "../src/core/runtime/decoder.js";
 import { Encoder } from "../src/core/runtime/encoder.js";
 import { type decoderGoldens, type encoderGoldens, golden } from "./golden/reference.js";
+import { SequenceRunner } from "./sequence-runner.js";
 
 type GoldenName = (typeof decoderGoldens | typeof encoderGoldens)[number];
 
@@ -55,7 +56,7 @@ export async function tinyDecoder(
     prefill = true,
     ...options
   }: { root: string; dtype?: Dtype; threads?: number; prefill?: boolean },
-): Promise<Decoder> {
+): Promise<SequenceRunner> {
   const { directory, graph, manifest } = await tinyGraph(model, options);
   const graphs = {
     step: graph,
@@ -64,7 +65,7 @@ export async function tinyDecoder(
   };
   const decoder = await Decoder.load(graphs, manifest.info as DecoderInfo, { threads });
   onTestFinished(() => decoder[Symbol.asyncDispose]());
-  return decoder;
+  return new SequenceRunner(decoder);
 }
 
 /** An encoder, which goes when the test ends. */
@@ -95,7 +96,7 @@ export async function collect<E>(events: AsyncIterable<E>): Promise<E[]> {
 
 /** Lets the greedy tokens follow a prompt, one run each. */
 export async function greedyTokens(
-  decoder: Decoder,
+  decoder: SequenceRunner,
   prompt: readonly number[],
   count: number,
 ): Promise<number[]> {

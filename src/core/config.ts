@@ -23,6 +23,10 @@ export interface Config {
   keepAlive?: number;
   /** What model hosts may take together: bytes, or up to 1 a share of the memory there is. HFMS_MEMORY, 0.8. */
   memoryBudget?: number;
+  /** Sequences that a model generates at the same time: HFMS_SEQUENCES, 16. One: the caller is the only one. */
+  sequences?: number;
+  /** Bytes for the keys and values of a model's sequences: HFMS_KV_CACHE in MB, by default a quarter of the memory. */
+  cacheBytes?: number;
   /** Extra folder of skill files: HFMS_SKILLS. */
   skillsDir?: string;
   /** How long a connection to the Hub may take to open before it counts as unreachable, in milliseconds. */
@@ -69,6 +73,8 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     threads: threads > 0 ? threads : undefined,
     keepAlive: duration(env.HFMS_KEEP_ALIVE),
     memoryBudget: memory(env.HFMS_MEMORY),
+    sequences: whole(env.HFMS_SEQUENCES),
+    cacheBytes: positive(env.HFMS_KV_CACHE, 1e6),
     skillsDir: expand(env.HFMS_SKILLS, home),
     connectTimeoutMs: positive(env.HF_HUB_ETAG_TIMEOUT, 1000) ?? 5000,
     debug: TRUE.has((env.HFMS_DEBUG ?? "").toLowerCase()),
@@ -100,4 +106,9 @@ function memory(value: string | undefined): number | undefined {
   const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*(%|[kmgt]?)(?:i?b)?\s*$/i.exec(value ?? "") ?? [];
   if (number === undefined || !(Number(number) > 0)) return undefined;
   return unit === "%" ? Math.min(1, Number(number) / 100) : Number(number) * BYTES[unit.toLowerCase()];
+}
+
+function whole(value: string | undefined): number | undefined {
+  const number = Number(value);
+  return Number.isInteger(number) && number > 0 ? number : undefined;
 }

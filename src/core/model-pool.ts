@@ -23,6 +23,7 @@ import type { Encoder } from "./runtime/encoder.js";
 import { hasFastInt8, prefersFloats } from "./runtime/prefill-policy.js";
 import { Turn } from "./runtime/turn.js";
 import type { EncoderBatcher } from "./scheduler/encoder-batcher.js";
+import type { GenerationLimits, GenerationLoop } from "./scheduler/generation-loop.js";
 import type { Registry } from "./skills/registry.js";
 import type { Tokenizer } from "./text/types.js";
 
@@ -35,7 +36,7 @@ export interface LoadedModel {
   textDirectory: string;
   tokenizer: Tokenizer;
   runner:
-    | { kind: "decoder"; decoder: Decoder }
+    | { kind: "decoder"; decoder: Decoder; loop: GenerationLoop }
     | { kind: "encoder"; encoder: Encoder; batcher: EncoderBatcher };
   /** Texts to put before an input, by name, that the skill knows of. */
   prompts: Record<string, string>;
@@ -63,6 +64,9 @@ interface Held {
   leave?: () => void;
 }
 
+/** Sequences of one model that are computed at the same time. */
+const SEQUENCES = 16;
+
 type LoadEvent = NoticeEvent | ProgressEvent | ReadyEvent;
 
 /** Brings models from their names to the point where they run, and keeps them until they are unloaded. */
@@ -80,7 +84,7 @@ export class ModelPool implements AsyncDisposable {
 
   /**
    * Does work with a model: what happens until it is loaded, `ready`, then the work's own events. Until they end the
-   * model is not unloaded. Without a task any model will do, and without work it is only loaded.
+   * model is not unloaded. Without a task any model will do.
    */
   async *run<E = never>(
     choice: ModelChoice,
@@ -178,8 +182,13 @@ export class ModelPool implements AsyncDisposable {
     return held;
   }
 
+  /** Loads a model before it is needed. */
+  async *load(choice: ModelChoice, task?: string, signal?: AbortSignal): AsyncGenerator<LoadEvent> {
+    yield* this.run(choice, task, signal);
+  }
+
   /** What is loaded. The memory is the whole process's. */
-  running(): RunningModel[] {
+  async running(): Promise<RunningModel[]> {
     const memory = process.memoryUsage.rss();
     return [...new Set(this.#held.values())].map(({ model, inUse, since, lastUsed }) => {
       const { model: name, revision, dtype, device } = model.ready;
@@ -301,7 +310,9 @@ export class ModelPool implements AsyncDisposable {
     const prefill = manifest.prefill ? path.join(directory, PREFILL_FILE) : undefined;
     const facts = { parameters, fastInt8: hasFastInt8((await readProcessor(machine)).instructionSets) };
     const graphs = { step, prefill, usesPrefill: (tokens: number) => prefersFloats(tokens, facts) };
-    return { kind: "decoder", decoder: await Decoder.load(graphs, info, options) };
+    const { GenerationLoop } = await import("./scheduler/generation-loop.js");
+    const decoder = await Decoder.load(graphs, info, options);
+    return { kind: "decoder", decoder, loop: new GenerationLoop(decoder, generationLimits(this.#config)) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -311,8 +322,15 @@ export class ModelPool implements AsyncDisposable {
   }
 }
 
+/** Keys and values may take a quarter of the memory, and those of prompts that begin alike a sixteenth. */
+function generationLimits({ sequences = SEQUENCES, cacheBytes }: Config): GenerationLimits {
+  const memory = Math.min(os.totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  const bytes = cacheBytes ?? memory / 4;
+  return { sequences, cacheBytes: bytes, prefixBytes: bytes / 4 };
+}
+
 async function close(runner: LoadedModel["runner"]): Promise<void> {
-  if (runner.kind === "encoder") await runner.batcher[Symbol.asyncDispose]();
+  await (runner.kind === "encoder" ? runner.batcher : runner.loop)[Symbol.asyncDispose]();
   await (runner.kind === "decoder" ? runner.decoder : runner.encoder)[Symbol.asyncDispose]();
 }
 

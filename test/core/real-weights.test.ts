@@ -10,6 +10,7 @@ import { Decoder } from "../../src/core/runtime/decoder.js";
 import { argmax } from "../../src/core/runtime/sampler.js";
 import { embed, generate, openEngine } from "../engine-sandbox.js";
 import { minilmReference, smollm2Reference } from "../golden/reference.js";
+import { SequenceRunner } from "../sequence-runner.js";
 import { cosine } from "../tiny-model.js";
 
 /**
@@ -118,7 +119,7 @@ describe("all-MiniLM-L6-v2", () => {
 });
 
 /** The graph that `auto` built, as the engine opens it. */
-async function openAuto(prefill: boolean): Promise<Decoder> {
+async function openAuto(prefill: boolean): Promise<SequenceRunner> {
   await using engine = await Engine.open(config);
   const model = (await engine.list()).find(
     (one) => one.source === "package" && one.aliases.includes("smollm2"),
@@ -131,7 +132,8 @@ async function openAuto(prefill: boolean): Promise<Decoder> {
     prefill: prefill && manifest.prefill ? path.join(graph.directory, PREFILL_FILE) : undefined,
     usesPrefill: () => true,
   };
-  return Decoder.load(graphs, manifest.info as DecoderInfo, { threads: os.availableParallelism() });
+  const threads = os.availableParallelism();
+  return new SequenceRunner(await Decoder.load(graphs, manifest.info as DecoderInfo, { threads }));
 }
 
 function logProbability(logits: Float32Array, largest: number, token: number): number {

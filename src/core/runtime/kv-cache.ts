@@ -6,18 +6,28 @@ export interface CacheShape {
   headDim: number;
 }
 
-/** Capacity grows in these steps while it is small, and by a half later on. */
+/** Capacities are multiples of this. */
 const STEP = 256;
+
+/** Positions that a cache has for sequences of this length: it grows in steps while it is small, and by a half later on. */
+export function capacityFor(length: number, maxLength: number): number {
+  let capacity = 0;
+  while (capacity < length) capacity += Math.max(STEP, Math.ceil(capacity / 2 / STEP) * STEP);
+  return Math.min(capacity, maxLength);
+}
+
+/** Keys and values of some positions of one sequence, [2 · layers, kvHeads, positions, headDim]: keys first. */
+export type CachedPositions = Float32Array;
 
 /**
  * Keys and values of every layer, [slots, kvHeads, capacity, headDim] each, in memory that GroupQueryAttention appends
- * to in place. Growing keeps what is there.
+ * to in place. A slot holds one sequence; the first n slots are one stretch of memory, so a batch of n needs no copy.
  */
 export class KvCache {
   readonly shape: CacheShape;
-  readonly slots: number;
   /** Positions that the model can have; the capacity never passes it. */
   readonly maxLength: number;
+  slots: number;
   capacity = 0;
   /** Changes when the memory is another one and must be bound again. */
   version = 0;
@@ -30,32 +40,111 @@ export class KvCache {
     this.maxLength = maxLength;
   }
 
-  /** Bytes of the cache at its present capacity. */
-  get byteLength(): number {
-    const { layers, kvHeads, headDim } = this.shape;
-    return 2 * layers * this.slots * kvHeads * this.capacity * headDim * 4;
+  /** Bytes that one position of one sequence takes. */
+  static positionBytes({ layers, kvHeads, headDim }: CacheShape): number {
+    return 2 * layers * kvHeads * headDim * Float32Array.BYTES_PER_ELEMENT;
   }
 
-  /** Makes room for `length` positions; `used` positions of each slot are kept. */
+  /** Bytes of the cache at its present capacity. */
+  get byteLength(): number {
+    return this.slots * this.capacity * KvCache.positionBytes(this.shape);
+  }
+
+  /** Makes room for `length` positions in every slot; the first `used` of each are kept. */
   reserve(length: number, used: number): void {
-    if (length <= this.capacity) return;
-    const grown = Math.max(length, this.capacity + Math.max(STEP, this.capacity >> 1));
-    const capacity = Math.min(this.maxLength, Math.ceil(grown / STEP) * STEP);
+    if (length > this.capacity) {
+      this.resize(this.slots, capacityFor(length, this.maxLength), new Array(this.slots).fill(used));
+    }
+  }
+
+  /** Moves to memory of another size. What the first `used[slot]` positions of each slot hold is kept. */
+  resize(slots: number, capacity: number, used: readonly number[]): void {
+    if (slots === this.slots && capacity === this.capacity) return;
     const grow = (tensors: Tensor<Float32Array>[]) =>
-      Array.from({ length: this.shape.layers }, (_, layer) => this.#grown(tensors[layer], capacity, used));
+      Array.from({ length: this.shape.layers }, (_, layer) =>
+        this.#moved(tensors[layer], slots, capacity, used),
+      );
     this.keys = grow(this.keys);
     this.values = grow(this.values);
+    this.slots = slots;
     this.capacity = capacity;
     this.version++;
   }
 
-  #grown(old: Tensor<Float32Array> | undefined, capacity: number, used: number): Tensor<Float32Array> {
+  /** Copies the first `count` positions of a slot of another cache (or of this one) into a slot of this one. */
+  copyFrom(source: KvCache, from: number, to: number, count: number): void {
+    const { headDim } = this.shape;
+    this.#eachHead((tensors, layer, head) => {
+      const data = source[tensors][layer].data;
+      const start = source.#offset(from, head, 0);
+      this[tensors][layer].data.set(data.subarray(start, start + count * headDim), this.#offset(to, head, 0));
+    });
+  }
+
+  /** A copy of positions [start, start + count) of a slot. */
+  read(slot: number, start: number, count: number): CachedPositions {
+    const { layers, kvHeads, headDim } = this.shape;
+    const out = new Float32Array(2 * layers * kvHeads * count * headDim);
+    let at = 0;
+    this.#eachHead((tensors, layer, head) => {
+      const from = this.#offset(slot, head, start);
+      out.set(this[tensors][layer].data.subarray(from, from + count * headDim), at);
+      at += count * headDim;
+    });
+    return out;
+  }
+
+  /** Puts what `read` gave to positions [start, start + count) of a slot. */
+  write(slot: number, start: number, count: number, positions: CachedPositions): void {
+    const { headDim } = this.shape;
+    let at = 0;
+    this.#eachHead((tensors, layer, head) => {
+      this[tensors][layer].data.set(
+        positions.subarray(at, at + count * headDim),
+        this.#offset(slot, head, start),
+      );
+      at += count * headDim;
+    });
+  }
+
+  /** The memory of `count` slots from `first` on, as the runtime sees it: [count, kvHeads, capacity, headDim]. */
+  view(tensors: "keys" | "values", layer: number, first: number, count: number): Tensor<Float32Array> {
     const { kvHeads, headDim } = this.shape;
-    const tensor = createTensor("float32", [this.slots, kvHeads, capacity, headDim]);
-    if (old && used > 0) {
-      for (let head = 0; head < this.slots * kvHeads; head++) {
-        const from = head * this.capacity * headDim;
-        tensor.data.set(old.data.subarray(from, from + used * headDim), head * capacity * headDim);
+    const { type, data } = this[tensors][layer];
+    const size = kvHeads * this.capacity * headDim;
+    return {
+      type,
+      shape: [count, kvHeads, this.capacity, headDim],
+      data: data.subarray(first * size, (first + count) * size),
+    };
+  }
+
+  #offset(slot: number, head: number, position: number): number {
+    return ((slot * this.shape.kvHeads + head) * this.capacity + position) * this.shape.headDim;
+  }
+
+  #eachHead(visit: (tensors: "keys" | "values", layer: number, head: number) => void): void {
+    for (const tensors of ["keys", "values"] as const) {
+      for (let layer = 0; layer < this.shape.layers; layer++) {
+        for (let head = 0; head < this.shape.kvHeads; head++) visit(tensors, layer, head);
+      }
+    }
+  }
+
+  #moved(
+    old: Tensor<Float32Array> | undefined,
+    slots: number,
+    capacity: number,
+    used: readonly number[],
+  ): Tensor<Float32Array> {
+    const { kvHeads, headDim } = this.shape;
+    const tensor = createTensor("float32", [slots, kvHeads, capacity, headDim]);
+    for (let slot = 0; old && slot < Math.min(slots, this.slots); slot++) {
+      const count = Math.min(used[slot] ?? 0, capacity) * headDim;
+      for (let head = 0; count > 0 && head < kvHeads; head++) {
+        const row = slot * kvHeads + head;
+        const from = row * this.capacity * headDim;
+        tensor.data.set(old.data.subarray(from, from + count), row * capacity * headDim);
       }
     }
     return tensor;

@@ -1,17 +1,16 @@
-import { HfmsError, throwIfAborted } from "../errors.js";
+import { HfmsError } from "../errors.js";
 import type { LoadedModel } from "../model-pool.js";
-import type {
-  ChatMessage,
-  FinishReason,
-  GenerateEvent,
-  GenerateRequest,
-  SamplingParams,
-} from "../requests.js";
+import type { AnswerEvent, Choice, GenerateEvent, GenerateRequest, SamplingParams } from "../requests.js";
 import { Sampler } from "../runtime/sampler.js";
-import { Detokenizer } from "../text/detokenizer.js";
-import { StopMatcher } from "../text/stop.js";
+import type { GenerationEnd } from "../scheduler/generation-sequence.js";
+import { Answer } from "./answer.js";
+import { EventQueue } from "./event-queue.js";
+import { type Prompt, readPrompt, tokenBudget } from "./prompt.js";
 
-/** Yields the text as it comes, then `done`. An abort ends it with `aborted`. */
+/** Answers of one request, at most. */
+const MOST_ANSWERS = 64;
+
+/** Yields the answers as they come, then `done`. An abort, or leaving early, stops them. */
 export async function* generate(
   model: LoadedModel,
   request: GenerateRequest,
@@ -19,143 +18,200 @@ export async function* generate(
 ): AsyncGenerator<GenerateEvent> {
   if (model.runner.kind !== "decoder")
     throw new HfmsError("unsupported_task", `${model.manifest.model} makes no text`);
-  const { decoder } = model.runner;
-  const prompt = await promptTokens(model, request);
-  const maxTokens = tokenBudget(prompt.length, decoder.info.contextLength, request);
-  const sampler = new Sampler(sampling(request, model.manifest.sampling), {
-    prompt,
-    stopTokens: model.manifest.stopTokens,
-  });
-  const detokenizer = new Detokenizer(model.tokenizer, { context: prompt });
-  const stops = new StopMatcher(request.stop ?? []);
-  const stopTokens = new Set(model.manifest.stopTokens);
-
-  using _turn = await model.turn.take(signal);
+  const { loop, decoder } = model.runner;
+  const { made, kept } = answerCounts(request);
+  checkEcho(request);
+  const prompt = await readPrompt(model, request);
+  const maxTokens = tokenBudget(
+    prompt.tokens.length,
+    { contextLength: decoder.info.contextLength, mostTokens: loop.mostTokens },
+    request,
+  );
+  const params = sampling(request, model.manifest.sampling);
+  const queue = new EventQueue<AnswerEvent>();
+  const stopped = new AbortController();
+  const all = signal ? AbortSignal.any([signal, stopped.signal]) : stopped.signal;
+  const job: Job = { model, request, prompt, maxTokens, params, queue, signal: all };
+  // The best are known at the end: nothing is sent before.
+  const silent = made > kept;
   const start = performance.now();
-  decoder.truncate(0);
-  if (maxTokens > 1) decoder.prepare();
-  let logits = await decoder.append(prompt, { signal });
-  const promptMs = performance.now() - start;
+  const work = runAll(job, made, silent);
+  work.then(
+    () => queue.end(),
+    (error: unknown) => queue.end(error),
+  );
+  try {
+    yield* queue;
+    const finished = await work;
+    const choices = best(finished, kept);
+    if (silent) for (const choice of choices) yield* wholeAnswer(choice);
+    yield done(model, prompt, finished, choices, start);
+  } finally {
+    stopped.abort();
+    await work.catch(() => {});
+  }
+}
 
-  const tokens: number[] = [];
-  let text = "";
-  let unsent: number[] = [];
-  let finishReason: FinishReason = "length";
-  while (tokens.length < maxTokens) {
-    throwIfAborted(signal);
-    const { token } = sampler.sample(logits);
-    tokens.push(token);
-    if (stopTokens.has(token)) {
-      finishReason = "stop";
-      break;
-    }
-    unsent.push(token);
-    const { text: piece, stopped } = stops.push(detokenizer.push(token));
-    if (piece !== "") {
-      text += piece;
-      yield { type: "text", index: 0, text: piece, tokens: unsent };
-      unsent = [];
-    }
-    if (stopped) {
-      finishReason = "stop";
-      break;
-    }
-    if (tokens.length < maxTokens) logits = await decoder.append([token], { signal });
-  }
-  if (!stops.stopped) {
-    const rest = stops.push(detokenizer.flush());
-    const last = rest.text + (rest.stopped ? "" : stops.flush());
-    if (rest.stopped) finishReason = "stop";
-    if (last !== "") {
-      text += last;
-      yield { type: "text", index: 0, text: last, tokens: unsent };
-    }
-  }
-  const generateMs = performance.now() - start - promptMs;
-  yield {
+interface Job {
+  model: LoadedModel;
+  request: GenerateRequest;
+  prompt: Prompt;
+  maxTokens: number;
+  params: SamplingParams;
+  queue: EventQueue<AnswerEvent>;
+  signal: AbortSignal;
+}
+
+interface Finished {
+  choice: Choice;
+  /** Mean log probability of its tokens. */
+  score: number;
+  end: GenerationEnd;
+}
+
+/** The first answer's prompt is computed before the others begin: they find it there. */
+async function runAll(job: Job, count: number, silent: boolean): Promise<Finished[]> {
+  const { promise: prompted, resolve } = Promise.withResolvers<void>();
+  const first = runOne(job, 0, silent, resolve);
+  if (count === 1) return [await first];
+  await Promise.race([prompted, first]);
+  const others = Array.from({ length: count - 1 }, (_, i) => runOne(job, i + 1, silent));
+  return Promise.all([first, ...others]);
+}
+
+async function runOne(
+  { model, request, prompt, maxTokens, params, queue, signal }: Job,
+  index: number,
+  silent: boolean,
+  onPrompt?: () => void,
+): Promise<Finished> {
+  const { runner, tokenizer, manifest } = model;
+  const { loop } = runner as Extract<LoadedModel["runner"], { kind: "decoder" }>;
+  const { seed, ignoreEos } = params;
+  const stopTokens = manifest.stopTokens;
+  const ends = new Set(ignoreEos ? [] : stopTokens);
+  // Answers of one seed differ from each other, and each is the same every time.
+  const own = { ...params, ...(seed !== undefined && { seed: seed + index }) };
+  const sampler = new Sampler(silent ? { ...own, logprobs: own.logprobs ?? 0 } : own, {
+    prompt: prompt.tokens,
+    stopTokens,
+  });
+  const answer = new Answer({
+    index,
+    tokenizer,
+    prompt: prompt.tokens,
+    stop: request.stop ?? [],
+    keep: prompt.keep,
+    parser: prompt.newParser?.(),
+    emit: (event) => {
+      if (!silent) queue.push(event);
+    },
+  });
+  const { echo, logprobs } = request;
+  const end = await loop.generate({
+    prompt: prompt.tokens,
+    maxTokens,
+    sampler,
+    stopTokens: ends,
+    signal,
+    priority: request.priority,
+    speculation: speculates(request, loop.alone),
+    promptLogprobs: echo && logprobs !== undefined ? logprobs : undefined,
+    onPrompt: (start) => {
+      if (echo) answer.echo(request.prompt as string, prompt.tokens, start.logprobs);
+      onPrompt?.();
+    },
+    onToken: (sampled) => answer.push(sampled, ends.has(sampled.token)),
+  });
+  const choice = answer.finish(end.finishReason);
+  if (silent && logprobs === undefined) delete choice.logprobs;
+  return { choice, score: answer.logprob / Math.max(1, answer.tokens.length), end };
+}
+
+/** Guessing ahead changes roundings, so it is not for whoever wants the same tokens every time. */
+function speculates({ speculation, deterministic, seed }: GenerateRequest, alone: boolean): boolean {
+  return (speculation ?? alone) && !deterministic && seed === undefined;
+}
+
+function best(finished: readonly Finished[], count: number): Choice[] {
+  if (finished.length === count) return finished.map(({ choice }) => choice);
+  const ranked = [...finished].sort((a, b) => b.score - a.score || a.choice.index - b.choice.index);
+  return ranked.slice(0, count).map(({ choice }, index) => ({ ...choice, index }));
+}
+
+function* wholeAnswer(choice: Choice): Iterable<AnswerEvent> {
+  const { index, text, reasoning, toolCalls = [], tokens, logprobs } = choice;
+  if (reasoning) yield { type: "reasoning", index, text: reasoning, tokens: [] };
+  if (text !== "") yield { type: "text", index, text, tokens, ...(logprobs && { logprobs }) };
+  for (const [call, { id, name, arguments: json }] of toolCalls.entries())
+    yield { type: "tool_call", index, call, id, name, arguments: json };
+}
+
+function done(
+  model: LoadedModel,
+  { tokens: { length: promptTokens } }: Prompt,
+  finished: readonly Finished[],
+  choices: Choice[],
+  start: number,
+): GenerateEvent {
+  const [{ end: first }] = finished;
+  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+  const completionTokens = sum(finished.map(({ choice }) => choice.tokens.length));
+  const generateMs = performance.now() - start - first.queueMs - first.promptMs;
+  const drafted = sum(finished.map(({ end }) => end.draftedTokens));
+  const computed = promptTokens - first.cachedTokens;
+  return {
     type: "done",
-    text,
-    tokens,
-    finishReason,
-    choices: [{ index: 0, text, tokens, finishReason }],
+    text: choices[0].text,
+    tokens: choices[0].tokens,
+    finishReason: choices[0].finishReason,
+    choices,
     usage: {
-      prompt_tokens: prompt.length,
-      completion_tokens: tokens.length,
-      total_tokens: prompt.length + tokens.length,
-      cached_tokens: 0,
+      prompt_tokens: promptTokens,
+      completion_tokens: completionTokens,
+      total_tokens: promptTokens + completionTokens,
+      cached_tokens: first.cachedTokens,
     },
     timings: {
       load_ms: model.ready.loadMs,
-      queue_ms: 0,
-      prompt_ms: promptMs,
+      queue_ms: first.queueMs,
+      prompt_ms: first.promptMs,
       generate_ms: generateMs,
-      prompt_per_second: rate(prompt.length, promptMs),
-      // The first token comes out of the prompt's own run.
-      generate_per_second: rate(tokens.length - 1, generateMs),
+      prompt_per_second: rate(computed, first.promptMs),
+      // The first token of each comes out of the prompt's own run.
+      generate_per_second: rate(completionTokens - finished.length, generateMs),
+      ...(drafted > 0 && {
+        drafted_tokens: drafted,
+        accepted_tokens: sum(finished.map(({ end }) => end.acceptedTokens)),
+      }),
     },
   };
 }
 
-async function promptTokens(
-  { tokenizer, textDirectory, manifest }: LoadedModel,
-  request: GenerateRequest,
-): Promise<number[]> {
-  const { prompt, system, raw } = request;
-  if (prompt.length === 0) {
-    throw new HfmsError("empty_input", "the prompt is empty", {
-      param: "prompt",
-      hint: "say what the model shall continue",
-    });
-  }
-  if (!raw) {
-    const { encodeChat, loadChatTemplate } = await import("../text/chat-template.js");
-    const template = await loadChatTemplate(textDirectory);
-    if (template.hasTemplate) return encodeChat(tokenizer, template, conversation(prompt, system));
-  }
-  if (typeof prompt !== "string" || system !== undefined) {
+/** How many answers are made, and how many are given. */
+function answerCounts({ n = 1, bestOf }: GenerateRequest): { made: number; kept: number } {
+  for (const [param, value] of Object.entries({ n, bestOf: bestOf ?? n })) {
+    if (Number.isInteger(value) && value >= 1 && value <= MOST_ANSWERS) continue;
     throw new HfmsError(
       "invalid_request",
-      `${manifest.model} has no chat template: it takes a text to continue`,
-      {
-        hint: raw ? "leave out --raw" : "give one prompt without a system message, or use an instruct model",
-        param: system === undefined ? "prompt" : "system",
-      },
+      `${param} is ${value}; it must be a whole number from 1 to ${MOST_ANSWERS}`,
+      { param },
     );
   }
-  const tokens = tokenizer.encode(prompt, { addSpecialTokens: true });
-  if (tokens.length === 0)
-    throw new HfmsError("empty_input", "the prompt has no tokens", { param: "prompt" });
-  return tokens;
-}
-
-function conversation(prompt: string | ChatMessage[], system: string | undefined): ChatMessage[] {
-  const messages: ChatMessage[] = typeof prompt === "string" ? [{ role: "user", content: prompt }] : prompt;
-  return system === undefined ? messages : [{ role: "system", content: system }, ...messages];
-}
-
-/** How many tokens may follow. The context length is a hard bound, and asking for more is an error, not a cut. */
-function tokenBudget(promptLength: number, contextLength: number, { maxTokens }: GenerateRequest): number {
-  if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens > 0)) {
-    throw new HfmsError("invalid_request", `maxTokens is ${maxTokens}; it must be a whole number above 0`, {
-      param: "maxTokens",
+  if (bestOf !== undefined && bestOf < n) {
+    throw new HfmsError("invalid_request", `bestOf is ${bestOf}, fewer than the ${n} answers asked for`, {
+      param: "bestOf",
     });
   }
-  const left = contextLength - promptLength;
-  if (left < 1) {
-    throw new HfmsError(
-      "context_length_exceeded",
-      `the prompt has ${promptLength} tokens; the model's context is ${contextLength}, answer included`,
-      { hint: "shorten the prompt, or use a model with a longer context", param: "prompt" },
-    );
-  }
-  if (maxTokens !== undefined && maxTokens > left) {
-    throw new HfmsError(
-      "context_length_exceeded",
-      `the prompt has ${promptLength} tokens and ${maxTokens} more were asked for; the model's context is ${contextLength}`,
-      { hint: `ask for at most ${left}, or leave the number out to use what is left`, param: "maxTokens" },
-    );
-  }
-  return maxTokens ?? left;
+  return { made: bestOf ?? n, kept: n };
+}
+
+function checkEcho({ echo, raw, prompt }: GenerateRequest): void {
+  if (!echo || (raw && typeof prompt === "string")) return;
+  throw new HfmsError("invalid_request", "echo repeats a prompt that is given as it is, not a conversation", {
+    hint: "use it with --raw",
+    param: "echo",
+  });
 }
 
 /** What the request says goes before what the model's authors chose. */

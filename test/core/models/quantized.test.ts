@@ -4,10 +4,10 @@ import { describe, expect, it } from "vitest";
 import type { ConversionSource } from "../../../src/core/convert.js";
 import { matrixFormat } from "../../../src/core/dtype.js";
 import type { MatrixRole } from "../../../src/core/graph/model-weights.js";
-import type { Decoder } from "../../../src/core/runtime/decoder.js";
 import { openWeights } from "../../../src/core/weights/index.js";
 import { encoderGoldens, golden } from "../../golden/reference.js";
 import { onGrid } from "../../memory-weights.js";
+import type { SequenceRunner } from "../../sequence-runner.js";
 import { cosine, goldenSource, graphsFolder, tinyDecoder, tinyEncoder } from "../../tiny-model.js";
 import { type TensorToWrite, writeSafetensors } from "../../weights-writer.js";
 import { temporaryFolder } from "../hub/sandbox.js";
@@ -21,7 +21,7 @@ const decoders = ["llama-gqa", "llama-llama3-rope", "llama-bias", "gpt2-bare", "
 
 /** The logits behind every prompt, and behind some tokens that follow it one by one. */
 async function logitsOf(
-  decoder: Decoder,
+  decoder: SequenceRunner,
   prompts: { tokens: number[]; greedy: number[] }[],
 ): Promise<Float32Array[]> {
   const rows: Float32Array[] = [];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Decoder } from "../../../src/core/runtime/decoder.js";
 import { editedGolden } from "../../edited-golden.js";
 import { golden } from "../../golden/reference.js";
+import type { SequenceRunner } from "../../sequence-runner.js";
 import { graphsFolder, greedyTokens, tinyDecoder } from "../../tiny-model.js";
 
 const graphs = graphsFolder();
@@ -14,7 +14,7 @@ function tokens(name: "llama-gqa" | "gpt2-bare", count: number): number[] {
 
 /** The logits behind the prompt and behind each of the tokens that follow it one by one. */
 async function logitsOf(
-  decoder: Decoder,
+  decoder: SequenceRunner,
   prompt: number[],
   next: number[],
   chunk?: number,

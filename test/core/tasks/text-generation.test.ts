@@ -269,7 +269,7 @@ describe("stopping", () => {
   });
 
   it("while waiting for another request ends at once", async () => {
-    const engine = await openEngine(home());
+    const engine = await openEngine(home({ HFMS_SEQUENCES: "1" }));
     const first = engine.generate({ ...plain, prompt: prompt.text, maxTokens: 40 });
     for (let step = await first.next(); step.value?.type !== "text"; ) step = await first.next();
     const controller = new AbortController();

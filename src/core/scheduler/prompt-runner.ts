@@ -1,0 +1,144 @@
+import type { Decoder, DecoderGraph } from "../runtime/decoder.js";
+import { type CachedPositions, capacityFor, type KvCache } from "../runtime/kv-cache.js";
+import type { Lane } from "../runtime/lane.js";
+import { logprobsOf } from "../runtime/logprobs.js";
+import { nextPiece } from "../runtime/prompt-pieces.js";
+import type { GenerationSequence } from "./generation-sequence.js";
+import { PREFIX_BLOCK, type PrefixCache } from "./prefix-cache.js";
+import type { PromptRun } from "./scheduler.js";
+
+/** Logits of every position of a piece are megabytes. */
+const LOGPROBS_PIECE = 64;
+
+/** Computes prompts, each in memory of its own, and keeps their blocks for others that begin alike. */
+export class PromptRunner implements AsyncDisposable {
+  readonly #decoder: Decoder;
+  readonly #prefixes: PrefixCache<CachedPositions>;
+  readonly #lanes = new Map<DecoderGraph, Promise<Lane>>();
+
+  constructor(decoder: Decoder, prefixes: PrefixCache<CachedPositions>) {
+    this.#decoder = decoder;
+    this.#prefixes = prefixes;
+  }
+
+  /** Whose prompts may share a run: those that begin differently and go through the same graph. */
+  companyOf({ request }: GenerationSequence): string | undefined {
+    const { prompt, promptLogprobs } = request;
+    if (promptLogprobs !== undefined || prompt.length < 2) return undefined;
+    const graph = this.#decoder.graphFor(prompt.length);
+    return this.#prefixes.known(prompt, graph, reusable(prompt.length)) > 0 ? undefined : graph;
+  }
+
+  /**
+   * Runs what the scheduler chose. Returns how many tokens of each prompt are computed now, and the logits
+   * [vocabulary] behind those that are complete.
+   */
+  async run(
+    { rows }: PromptRun<GenerationSequence>,
+    signal: AbortSignal,
+  ): Promise<{ sequence: GenerationSequence; computed: number; logits?: Float32Array }[]> {
+    const sequences = distinct(rows.map(({ sequence }) => sequence));
+    for (const sequence of sequences) sequence.begun ||= performance.now();
+    if (sequences.length > 1) return this.#runTogether(sequences, signal);
+    return [await this.#runPiece(sequences[0], rows[0].tokens, signal)];
+  }
+
+  async #runPiece(sequence: GenerationSequence, size: number, signal: AbortSignal) {
+    const { prompt, promptLogprobs } = sequence.request;
+    const graph = this.#decoder.graphFor(prompt.length);
+    if (sequence.computed === 0) this.#reuse(sequence, graph);
+    sequence.cache ??= this.#decoder.createCache();
+    const { cache, cachedTokens } = sequence;
+    const past = Math.max(sequence.computed, cachedTokens);
+    cache.reserve(prompt.length, past);
+    const most = promptLogprobs === undefined ? size : Math.min(size, LOGPROBS_PIECE);
+    const tokens = prompt.slice(past, past + nextPiece(prompt.length - past, most));
+    const lane = await this.#lane(graph);
+    const logits = promptLogprobs === undefined ? "last" : "all";
+    const output = await lane.run({ cache, rows: [{ tokens, past }], logits, signal });
+    const done = past + tokens.length;
+    const vocabulary = this.#decoder.info.vocabularySize;
+    const row = (i: number): Float32Array => output.data.subarray(i * vocabulary, (i + 1) * vocabulary);
+    if (promptLogprobs !== undefined) {
+      for (let i = 0; i < tokens.length && past + i + 1 < prompt.length; i++) {
+        sequence.promptLogprobs.push(logprobsOf(row(i), prompt[past + i + 1], promptLogprobs));
+      }
+    }
+    this.#keep(prompt, cache, graph, done);
+    const last = promptLogprobs === undefined ? 0 : tokens.length - 1;
+    return {
+      sequence,
+      computed: done - sequence.computed,
+      logits: done === prompt.length ? row(last) : undefined,
+    };
+  }
+
+  async #runTogether(sequences: GenerationSequence[], signal: AbortSignal) {
+    const graph = this.#decoder.graphFor(sequences[0].promptLength);
+    const longest = Math.max(...sequences.map(({ promptLength }) => promptLength));
+    const shared = this.#decoder.createCache(sequences.length);
+    // One more: a width that would leave a token alone is padded.
+    const { contextLength, vocabularySize } = this.#decoder.info;
+    shared.resize(sequences.length, capacityFor(Math.min(longest + 1, contextLength), contextLength), []);
+    const rows = sequences.map(({ request }) => ({ tokens: request.prompt, past: 0 }));
+    const lane = await this.#lane(graph);
+    const output = await lane.run({ cache: shared, rows, logits: "last", signal });
+    return sequences.map((sequence, slot) => {
+      const { promptLength } = sequence;
+      sequence.cache = this.#decoder.createCache();
+      sequence.cache.reserve(promptLength, 0);
+      sequence.cache.copyFrom(shared, slot, 0, promptLength);
+      this.#keep(sequence.request.prompt, sequence.cache, graph, promptLength);
+      const logits = output.data.subarray(slot * vocabularySize, (slot + 1) * vocabularySize);
+      return { sequence, computed: promptLength, logits };
+    });
+  }
+
+  /** Puts known blocks into the sequence's cache; they count as computed with its first piece. */
+  #reuse(sequence: GenerationSequence, graph: DecoderGraph): void {
+    const { prompt, promptLogprobs } = sequence.request;
+    if (promptLogprobs !== undefined) return;
+    const blocks = this.#prefixes.match(prompt, graph, reusable(prompt.length));
+    if (blocks.length === 0) return;
+    sequence.cache ??= this.#decoder.createCache();
+    sequence.cache.reserve(prompt.length, 0);
+    for (const [i, block] of blocks.entries()) sequence.cache.write(0, i * PREFIX_BLOCK, PREFIX_BLOCK, block);
+    sequence.cachedTokens = blocks.length * PREFIX_BLOCK;
+  }
+
+  #keep(prompt: readonly number[], cache: KvCache, graph: DecoderGraph, length: number): void {
+    this.#prefixes.keep(prompt, graph, length, (start) => cache.read(0, start, PREFIX_BLOCK));
+  }
+
+  async #lane(graph: DecoderGraph): Promise<Lane> {
+    let lane = this.#lanes.get(graph);
+    if (!lane) {
+      lane = this.#decoder.createLane(graph);
+      this.#lanes.set(graph, lane);
+      lane.catch(() => this.#lanes.delete(graph));
+    }
+    return lane;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const lanes = await Promise.allSettled(this.#lanes.values());
+    for (const lane of lanes) if (lane.status === "fulfilled") await lane.value[Symbol.asyncDispose]();
+  }
+}
+
+/** Tokens of a prompt that may come from elsewhere: at least two are computed, for the logits behind them. */
+function reusable(promptLength: number): number {
+  return Math.max(0, promptLength - 2);
+}
+
+/** Of prompts that begin alike only the first runs now: the others will find its blocks. */
+function distinct(sequences: GenerationSequence[]): GenerationSequence[] {
+  const beginnings = new Set<string>();
+  return sequences.filter(({ request: { prompt } }) => {
+    if (reusable(prompt.length) < PREFIX_BLOCK) return true;
+    const beginning = prompt.slice(0, PREFIX_BLOCK).join(",");
+    if (beginnings.has(beginning)) return false;
+    beginnings.add(beginning);
+    return true;
+  });
+}
