@@ -176,9 +176,10 @@ function renderTemplate(
   if (usesTools) template.traits ??= templateTraits(template.source, render);
   const traits = template.traits ?? templateTraits(template.source);
   const conversation = conversationFor(traits, messages, tools, toolChoice);
+  const shaped = messagesForTemplate(conversation, traits, tools);
   try {
     return render(
-      messagesForTemplate(conversation, traits, tools),
+      shaped,
       tools.length > 0 && traits.tools === "variable" ? toolsForTemplate(tools) : null,
       variables,
     );

@@ -40,7 +40,7 @@ function shape(
     shaped.tool_calls = toolCalls.map((call) => ({
       id: id(call.id),
       type: "function",
-      function: { name: call.name, arguments: traits.calls === "text" ? call.arguments : objectOf(call) },
+      function: { name: call.name, arguments: traits.calls === "text" ? call.arguments : argumentsOf(call) },
     }));
   }
   return shaped;
@@ -60,7 +60,8 @@ function shortId(id: string): string {
     .padStart(9, "0");
 }
 
-function objectOf({ name, arguments: text }: ToolCall): unknown {
+/** The arguments of a call; throws invalid_request where they are no object. */
+export function argumentsOf({ name, arguments: text }: ToolCall): unknown {
   let value: unknown;
   try {
     value = text.trim() === "" ? {} : JSON.parse(text);

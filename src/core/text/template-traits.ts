@@ -33,24 +33,36 @@ export function templateTraits(source: string, render?: Render): TemplateTraits 
     shortIds: /length\s*(!=|==)\s*9\b/.test(source),
   };
   if (!render) return traits;
-  const shows = (messages: Record<string, unknown>[], tools: unknown[] | null) => {
-    try {
-      return render(messages, tools).includes(MARK);
-    } catch {
-      return false;
-    }
-  };
   const user = { role: "user", content: "hi" };
   const tool = { type: "function", function: { name: MARK, description: "", parameters: EMPTY_PARAMETERS } };
-  if (!shows([user], [tool]) && !shows([{ role: "system", content: "hi" }, user], [tool])) {
-    const inSystem = shows([{ role: "system", content: "hi", tools: MARK }, user], null);
-    traits.tools = inSystem ? "system_message" : "none";
-  }
+  const system = (more: object) => ({ role: "system", content: "hi", ...more });
+  traits.tools =
+    firstShown<TemplateTraits["tools"]>(render, [
+      ["variable", [user], [tool]],
+      ["variable", [system({}), user], [tool]],
+      ["system_message", [system({ tools: MARK }), user], null],
+    ]) ?? traits.tools;
   const withCall = (args: unknown) => [user, ...callAndResult(args, traits.emptyContent)];
-  if (!shows(withCall({ [MARK]: "x" }), null)) {
-    traits.calls = shows(withCall(`{"${MARK}": "x"}`), null) ? "text" : "none";
-  }
+  traits.calls =
+    firstShown<TemplateTraits["calls"]>(render, [
+      ["object", withCall({ [MARK]: "x" }), null],
+      ["text", withCall(`{"${MARK}": "x"}`), null],
+    ]) ?? traits.calls;
   return traits;
+}
+
+/** The first form that shows the mark; none if it never does; undefined for a template that can't be rendered at all. */
+function firstShown<T>(render: Render, forms: [T, ...Parameters<Render>][]): T | "none" | undefined {
+  let rendered = false;
+  for (const [form, messages, tools] of forms) {
+    try {
+      if (render(messages, tools).includes(MARK)) return form;
+      rendered = true;
+    } catch {
+      // A template may refuse one form and take the next.
+    }
+  }
+  return rendered ? "none" : undefined;
 }
 
 const EMPTY_PARAMETERS = { type: "object", properties: {}, required: [] };

@@ -1,5 +1,6 @@
 import { HfmsError } from "../errors.js";
 import type { GenerateRequest } from "../requests.js";
+import { argumentsOf } from "./template-messages.js";
 
 /** A name that every notation can write and read. */
 const NAME = /^[\w.-]{1,128}$/;
@@ -37,6 +38,7 @@ export function checkToolRequest({
     if (message.role !== "assistant" && message.toolCalls?.length) {
       throw refusal("messages", `a ${message.role} message has tool calls; only the assistant makes them`);
     }
+    message.toolCalls?.forEach(argumentsOf);
   }
 }
 
