@@ -1,7 +1,7 @@
 import { HfmsError } from "../errors.js";
 import type { SamplingParams, TokenLogprob } from "../requests.js";
+import { argmax, indexOfLargest, nothingPossible } from "./argmax.js";
 import { candidates } from "./candidates.js";
-import { argmax, indexOfLargest } from "./largest-logits.js";
 import { logprobsOf } from "./logprobs.js";
 import { createRandom, type Random } from "./random.js";
 import { parseSampling } from "./sampling-params.js";
@@ -117,7 +117,7 @@ export class Sampler {
     if (mask !== undefined && !applyMask(logits, mask)) {
       throw new HfmsError("runtime_error", "the grammar's mask allows no token");
     }
-    const token = this.#choose(logits, this.#likeliest(logits), chance);
+    const token = this.#choose(logits, chance);
     this.#count(token);
     return logprobs === undefined ? { token } : { token, logprob: logprobsOf(this.#raw, token, logprobs) };
   }
@@ -144,33 +144,37 @@ export class Sampler {
     for (const [token, bias] of this.#bias) if (token < length) logits[token] += bias;
   }
 
-  /** The best of the tokens that need not wait, or of all when these are the only ones that are possible. */
-  #likeliest(logits: Float32Array): number {
-    if (this.#sampled >= this.#params.minTokens || this.#stopTokens.length === 0) return argmax(logits);
+  /** Takes a token that need not wait, or any when those that must are the only ones that are possible. */
+  #choose(logits: Float32Array, chance: number): number {
+    const waiting = this.#sampled < this.#params.minTokens && this.#stopTokens.length > 0;
+    if (waiting) this.#hold(logits);
+    let token = this.#pick(logits, chance);
+    if (token < 0 && waiting) {
+      this.#release(logits);
+      token = this.#pick(logits, chance);
+    }
+    if (token < 0) throw nothingPossible();
+    return token;
+  }
+
+  #hold(logits: Float32Array): void {
     for (const [i, token] of this.#stopTokens.entries()) {
       if (token >= logits.length) continue;
       this.#held[i] = logits[token];
       logits[token] = -Infinity;
     }
-    const best = indexOfLargest(logits);
-    if (best >= 0) return best;
-    for (const [i, token] of this.#stopTokens.entries())
-      if (token < logits.length) logits[token] = this.#held[i];
-    return argmax(logits);
   }
 
-  #choose(logits: Float32Array, likeliest: number, chance: number): number {
-    const { temperature, topK, typicalP, topP, minP } = this.#params;
-    const best = logits[likeliest];
-    // Nothing is as likely as what overflowed.
-    if (temperature === 0 || topK === 1 || best === Infinity) return likeliest;
-    // Typical-p may drop the best token, and top-p's share counts the tokens that min-p drops: then min-p must wait.
-    const least = typicalP === 1 && topP === 1 ? minP : 0;
-    candidates.take(logits, { best, temperature, topK, least });
-    if (typicalP < 1) candidates.keepTypical(typicalP);
-    if (topP < 1) candidates.keepNucleus(topP);
-    if (minP > 0) candidates.dropUnlikely(minP);
-    return candidates.draw(chance);
+  #release(logits: Float32Array): void {
+    for (const [i, token] of this.#stopTokens.entries())
+      if (token < logits.length) logits[token] = this.#held[i];
+  }
+
+  /** -1 where no token is possible. */
+  #pick(logits: Float32Array, chance: number): number {
+    const { temperature, topK } = this.#params;
+    if (temperature === 0 || topK === 1) return indexOfLargest(logits);
+    return candidates.draw(logits, this.#params, chance);
   }
 
   #count(token: number): void {
