@@ -23,9 +23,10 @@ const layers = [
   ["core/model-identity"],
   ["core/model-pool"],
   ["core/tasks", "core/pull", "core/inventory", "core/discover"],
+  ["core/host"],
   ["core/engine"],
   ["core/bench"],
-  ["core/index"],
+  ["core/index", "core/host-main"],
   ["cli"],
   ["commands"],
 ];

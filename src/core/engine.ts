@@ -1,5 +1,6 @@
 import { type Config, readConfig } from "./config.js";
 import type { HardwareReport } from "./hardware/types.js";
+import type { HostPool } from "./host/host-pool.js";
 import { listModels, modelInfo, removeModel } from "./inventory.js";
 import { ModelPool } from "./model-pool.js";
 import type {
@@ -11,12 +12,25 @@ import type {
   LocalModel,
   ModelChoice,
   ModelInfo,
+  NoticeEvent,
+  PreparedModel,
+  ProgressEvent,
   PullEvent,
   PullRequest,
+  ReadyEvent,
   RemovedModel,
+  RunningModel,
 } from "./requests.js";
 import { openRegistry, type Registry } from "./skills/registry.js";
 import type { DiscoveredSkill } from "./skills/types.js";
+
+export interface EngineOptions {
+  /**
+   * `process`: each model runs in a process of its own, within a budget of memory (`keepAlive` and `memoryBudget` of the
+   * configuration). `none`: models run in this process and stay until they are unloaded. Default `none`.
+   */
+  isolation?: "none" | "process";
+}
 
 /**
  * The one facade: everything that commands and routes may ask of the core. Long work is an async generator of events;
@@ -26,26 +40,37 @@ export class Engine implements AsyncDisposable {
   readonly config: Config;
   readonly #registry: Registry;
   readonly #pool: ModelPool;
+  /** Where each model has a process of its own. */
+  readonly #hosts?: HostPool;
 
-  private constructor(config: Config, registry: Registry) {
+  private constructor(config: Config, registry: Registry, hosts?: HostPool) {
     this.config = config;
     this.#registry = registry;
     this.#pool = new ModelPool(config, registry);
+    this.#hosts = hosts;
   }
 
   /** Reads the skills; models are loaded when they are asked for. */
-  static async open(config: Config = readConfig()): Promise<Engine> {
-    return new Engine(config, await openRegistry(config.skillsDir ? [config.skillsDir] : []));
+  static async open(
+    config: Config = readConfig(),
+    { isolation = "none" }: EngineOptions = {},
+  ): Promise<Engine> {
+    const registry = await openRegistry(config.skillsDir ? [config.skillsDir] : []);
+    if (isolation === "none") return new Engine(config, registry);
+    const { HostPool } = await import("./host/host-pool.js");
+    return new Engine(config, registry, new HostPool(config, registry));
   }
 
   /** Continues a text or answers a conversation: notices and progress, `ready`, text as it comes, `done`. */
   async *generate(request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<GenerateEvent> {
+    if (this.#hosts) return yield* this.#hosts.run("generate", request, signal);
     const { generate } = await import("./tasks/text-generation.js");
     yield* this.#pool.run(request, "text-generation", signal, (model) => generate(model, request, signal));
   }
 
   /** Turns texts into vectors, streaming, in the order of the input. */
   async *embed(request: EmbedRequest, signal?: AbortSignal): AsyncGenerator<EmbedEvent> {
+    if (this.#hosts) return yield* this.#hosts.run("embed", request, signal);
     const { embed } = await import("./tasks/feature-extraction.js");
     yield* this.#pool.run(request, "feature-extraction", signal, (model) => embed(model, request, signal));
   }
@@ -61,6 +86,37 @@ export class Engine implements AsyncDisposable {
     });
     for await (const event of events) if (Array.isArray(event)) found.push(event);
     return found;
+  }
+
+  /** Loads a model before it is needed, for one task or its own first one: progress, then `ready`. */
+  async *load(
+    choice: ModelChoice,
+    task?: string,
+    signal?: AbortSignal,
+  ): AsyncGenerator<NoticeEvent | ProgressEvent | ReadyEvent> {
+    yield* (this.#hosts ?? this.#pool).load(choice, task, signal);
+  }
+
+  /**
+   * Takes a model out of memory once its requests have ended; new requests load it again. Returns how many there were:
+   * one for each dtype, device and revision.
+   */
+  async unload(model: string): Promise<number> {
+    return (this.#hosts ?? this.#pool).unload(model);
+  }
+
+  /** The models in memory, and those on their way there. */
+  async ps(): Promise<RunningModel[]> {
+    return (this.#hosts ?? this.#pool).running();
+  }
+
+  /** Brings a model here and builds its graph, like `load`, but does not load it; says what loading it will take. */
+  async *prepare(
+    choice: ModelChoice,
+    signal?: AbortSignal,
+  ): AsyncGenerator<NoticeEvent | ProgressEvent, PreparedModel> {
+    const { preparedModel } = await import("./host/memory-need.js");
+    return preparedModel(yield* this.#pool.prepare(choice, signal));
   }
 
   /** Brings a model to this machine and, with a dtype, builds its graph. */
@@ -105,8 +161,9 @@ export class Engine implements AsyncDisposable {
     return detectHardware(machine);
   }
 
-  /** Releases the loaded models. */
+  /** Releases the loaded models; their processes are gone then. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#hosts?.[Symbol.asyncDispose]();
     await this.#pool[Symbol.asyncDispose]();
   }
 }
