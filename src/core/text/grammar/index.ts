@@ -1,0 +1,42 @@
+import { setImmediate } from "node:timers/promises";
+import { throwIfAborted } from "../../errors.js";
+import type { OutputFormat } from "../../requests.js";
+import { formatExpression } from "./format.js";
+import { type Grammar, ProgramGrammar } from "./matcher.js";
+import { compileProgram } from "./program.js";
+import type { GrammarVocabulary } from "./vocabulary.js";
+
+export type { Grammar, GrammarMatcher } from "./matcher.js";
+export { GrammarVocabulary } from "./vocabulary.js";
+
+/** Compiled formats that are kept for each vocabulary. */
+const MAX_GRAMMARS = 64;
+
+const compiled = new WeakMap<GrammarVocabulary, Map<string, Grammar>>();
+
+/**
+ * Compiles a format; the same format again costs nothing. Throws invalid_request naming the keyword that is not
+ * supported, with its JSON pointer, or the syntax error with its position.
+ */
+export async function compileGrammar(
+  format: OutputFormat,
+  vocabulary: GrammarVocabulary,
+  signal?: AbortSignal,
+): Promise<Grammar> {
+  throwIfAborted(signal);
+  const grammars = compiled.get(vocabulary) ?? new Map<string, Grammar>();
+  compiled.set(vocabulary, grammars);
+  const key = JSON.stringify(format);
+  let grammar = grammars.get(key);
+  if (!grammar) {
+    const program = compileProgram(formatExpression(format));
+    // Other requests go on between the two long steps: the first time, the vocabulary is sorted in the second.
+    await setImmediate();
+    throwIfAborted(signal);
+    grammar = new ProgramGrammar(program, vocabulary);
+  }
+  grammars.delete(key);
+  grammars.set(key, grammar);
+  if (grammars.size > MAX_GRAMMARS) grammars.delete(grammars.keys().next().value!);
+  return grammar;
+}
