@@ -1,4 +1,4 @@
-import type { Tool, ToolCall } from "../requests.js";
+import type { JsonSchema, Tool, ToolCall } from "../requests.js";
 import { AnswerCursor, type Reading } from "./answer-cursor.js";
 import { createCallId } from "./call-id.js";
 import type { ReasoningFormat } from "./reasoning.js";
@@ -147,6 +147,11 @@ export class AnswerParser {
     return {
       cursor,
       knows: (name) => this.#options.tools?.some((tool) => tool.name === name) ?? true,
+      schemaOf: (name, argument) => {
+        const parameters = this.#options.tools?.find((tool) => tool.name === name)?.parameters;
+        const properties = typeof parameters === "object" ? parameters.properties : undefined;
+        return (properties as Record<string, JsonSchema> | undefined)?.[argument];
+      },
       begin: (name) => {
         call = { id: createCallId(idLength), name, arguments: "" };
         this.#parts.push({ type: "tool_call", call: this.#calls++, id: call.id, name, arguments: "" });

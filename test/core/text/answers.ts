@@ -45,7 +45,10 @@ export function pieces(text: fc.Arbitrary<string>): fc.Arbitrary<string[]> {
 }
 
 /** Words by which each format's models are known. */
-const templates: Record<ToolCallFormatName | "mistral-named" | "gemma4" | "function-gemma", string> = {
+const templates: Record<
+  ToolCallFormatName | "mistral-named" | "deepseek-plain" | "gemma4" | "function-gemma",
+  string
+> = {
   hermes: "{{ tools }} <tool_call>",
   llama3: "{{ tools }} <|python_tag|>",
   mistral: "{{ tools }} [TOOL_CALLS] [",
@@ -54,6 +57,8 @@ const templates: Record<ToolCallFormatName | "mistral-named" | "gemma4" | "funct
   gemma4: "{{ tools }} <|tool_call>call:",
   "function-gemma": "{{ tools }} <start_function_call>call:",
   phi: "{{ tools }} <|tool_call|>",
+  deepseek: "{{ tools }} <｜tool▁calls▁begin｜>```json",
+  "deepseek-plain": "{{ tools }} <｜tool▁calls▁begin｜>",
   json: "{{ tools }}",
 };
 

@@ -76,6 +76,23 @@ const answers: [Notation, string, (typeof paris)[], string?][] = [
     [paris],
   ],
   [
+    "hermes",
+    "<tool_call>\n<function=get_weather>\n<parameter=city>\nParis\n</parameter>\n</function>\n</tool_call>",
+    [paris],
+  ],
+  ["hermes", "<function=clock>\n</function>\n</tool_call>", [now]],
+  ["llama3", '<function=get_weather>{"city": "Paris"}</function>', [paris]],
+  [
+    "deepseek",
+    '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n```json\n{"city": "Paris"}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>clock\n```json\n{}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+    [paris, now],
+  ],
+  [
+    "deepseek-plain",
+    '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>get_weather<｜tool▁sep｜>{"city": "Paris"}<｜tool▁call▁end｜><｜tool▁call▁begin｜>clock<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+    [paris, now],
+  ],
+  [
     "phi",
     '<|tool_call|>[{"name": "get_weather", "arguments": {"city": "Paris"}}, {"name": "clock", "arguments": {}}]<|/tool_call|>',
     [paris, now],
@@ -111,14 +128,12 @@ describe("a tool call", () => {
   });
 
   it("has an id of its own, and of nine characters for Mistral", () => {
-    const hermes = parse({ toolFormat: format("hermes"), tools }, [answers[1][1]]);
-    expect(new Set(hermes.ids).size).toBe(2);
-    for (const id of hermes.ids) expect(id).toMatch(/^call_[0-9A-Za-z]{24}$/);
-    const [id] = parse({ toolFormat: format("mistral"), tools }, [answers[10][1]]).ids;
-    expect(
-      parse({ toolFormat: format("mistral-named"), tools }, ["[TOOL_CALLS]clock[ARGS]{}"]).ids[0],
-    ).toMatch(/^[0-9A-Za-z]{9}$/);
-    expect(id ?? "").not.toContain("call_");
+    const twice = '<tool_call>{"name": "clock"}</tool_call>'.repeat(2);
+    const { ids } = parse({ toolFormat: format("hermes"), tools }, [twice]);
+    expect(new Set(ids).size).toBe(2);
+    for (const id of ids) expect(id).toMatch(/^call_[0-9A-Za-z]{24}$/);
+    const mistral = parse({ toolFormat: format("mistral"), tools }, ['[TOOL_CALLS] [{"name": "clock"}]']);
+    expect(mistral.ids).toEqual([expect.stringMatching(/^[0-9A-Za-z]{9}$/)]);
   });
 
   it.each(notations)("of %s stays text when the function is unknown", (notation) => {
@@ -187,6 +202,35 @@ describe("a tool call", () => {
   );
 });
 
+describe("a call in nested tags", () => {
+  const call = (parameters: string, properties?: object) => {
+    const tool = { name: "f", parameters: { type: "object", properties } };
+    const answer = `<tool_call>\n<function=f>\n${parameters}\n</function>\n</tool_call>`;
+    return parse({ toolFormat: format("hermes"), tools: [tool] }, [...answer]).calls[0]?.arguments;
+  };
+
+  it("has values of the types that the schema says", () => {
+    const parameters = ["a", "b", "c", "d", "e"]
+      .map((key) => `<parameter=${key}>\n12\n</parameter>`)
+      .join("\n");
+    const properties = {
+      a: { type: "string" },
+      b: { type: "integer" },
+      c: { type: ["string", "null"] },
+      d: {},
+    };
+    expect(call(parameters, properties)).toBe('{"a": "12", "b": 12, "c": "12", "d": "12", "e": "12"}');
+    expect(call("<parameter=x>\nTrue\n</parameter>", { x: { type: "boolean" } })).toBe('{"x": true}');
+    expect(call("<parameter=x>not JSON</parameter>", { x: { type: "object" } })).toBe('{"x": "not JSON"}');
+  });
+
+  it("keeps text as it is, but for a line end at each side", () => {
+    const code = 'if (a < b) {\n\n  print("</param>")\n}\n';
+    expect(call(`<parameter=code>\n${code}\n</parameter>`)).toBe(`{"code": ${JSON.stringify(code)}}`);
+    expect(call("<parameter=a>1</parameter><parameter=a>2</parameter>")).toBeUndefined();
+  });
+});
+
 describe("Python's notation", () => {
   const call = (args: string) =>
     parse({ toolFormat: format("llama3"), tools: [{ name: "f" }] }, [`[f(${args})]`]).calls[0]?.arguments;
@@ -245,6 +289,7 @@ describe("the notation of a model", () => {
 
   function expectedName(notation: Notation): string {
     if (notation === "mistral-named") return "mistral";
+    if (notation === "deepseek-plain") return "deepseek";
     return notation === "gemma4" || notation === "function-gemma" ? "gemma" : notation;
   }
 });

@@ -1,4 +1,5 @@
 import type { OutputFormat, Tool, ToolChoice } from "../../requests.js";
+import { deepseek } from "./deepseek.js";
 import { gemma } from "./gemma.js";
 import { hermes, hermesFormat } from "./hermes.js";
 import { json } from "./json.js";
@@ -10,7 +11,7 @@ import type { ModelTraits, ToolCallFamily, ToolCallFormat, ToolCallFormatName } 
 export type { ToolCallFormat } from "./types.js";
 
 /** The notations. Each is asked in this order whether a model is its own. */
-export const toolCallFamilies = { mistral, gemma, hermes, phi, llama3, json } satisfies Record<
+export const toolCallFamilies = { mistral, deepseek, gemma, hermes, phi, llama3, json } satisfies Record<
   ToolCallFormatName,
   ToolCallFamily
 >;

@@ -1,7 +1,8 @@
+import type { JsonSchema } from "../../requests.js";
 import type { AnswerCursor, Reading } from "../answer-cursor.js";
 import type { Tokenizer } from "../types.js";
 
-export type ToolCallFormatName = "hermes" | "llama3" | "mistral" | "gemma" | "phi" | "json";
+export type ToolCallFormatName = "hermes" | "llama3" | "mistral" | "gemma" | "phi" | "deepseek" | "json";
 
 /** What tells a model's notation. */
 export interface ModelTraits {
@@ -54,6 +55,8 @@ export interface CallReader {
   cursor: AnswerCursor;
   /** Was the function offered? */
   knows(name: string): boolean;
+  /** Schema of an argument, where the function says one. */
+  schemaOf(name: string, argument: string): JsonSchema | undefined;
   /** A call begins: its id and name are sent. */
   begin(name: string): void;
   /** A piece of the JSON text of the arguments. */
