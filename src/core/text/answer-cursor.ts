@@ -49,6 +49,11 @@ export class AnswerCursor {
 
   /** Back to an earlier position, not before the latest `forget`. */
   rewind(position: number): void {
+    const at = position - this.#start - this.#read.length;
+    if (at >= 0) {
+      this.#at = at;
+      return;
+    }
     const text = this.#read + this.#rest;
     this.#read = text.slice(0, position - this.#start);
     this.#rest = text.slice(position - this.#start);

@@ -65,6 +65,8 @@ describe("an answer's parser", () => {
       '{"name": "f", "age": 3}',
       '{"title": "f", "arguments": {}}',
       "[1, 2]",
+      '[{"name": "f", "age": 3}]',
+      '[{"name": "f"}]',
       "[f](https://example.org)",
     ])
       expect(parse(options, [text])).toMatchObject({ text, calls: [] });

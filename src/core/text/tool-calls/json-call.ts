@@ -19,12 +19,12 @@ export function* readJsonCall(calls: CallReader, options: { bare?: boolean } = {
 }
 
 /** Calls in a JSON list. Each one that is complete counts, even if the list breaks off behind it. */
-export function* readJsonCalls(calls: CallReader): Reading<boolean> {
+export function* readJsonCalls(calls: CallReader, options?: { bare?: boolean }): Reading<boolean> {
   const { cursor } = calls;
   if (!(yield* cursor.literal("["))) return false;
   do {
     yield* cursor.space();
-    if (!(yield* readJsonCall(calls))) return false;
+    if (!(yield* readJsonCall(calls, options))) return false;
     calls.commit();
   } while (yield* cursor.spaced(","));
   if (!(yield* cursor.spaced("]"))) return false;

@@ -33,7 +33,7 @@ function* read(calls: CallReader): Reading<boolean> {
   const fenced = yield* cursor.literal(`${FENCE}json`);
   if (fenced) yield* cursor.space();
   if ((yield* cursor.peek()) === "[") {
-    if (!(yield* readJsonCalls(calls))) return false;
+    if (!(yield* readJsonCalls(calls, { bare: true }))) return false;
   } else {
     if (!(yield* readJsonCall(calls, { bare: true }))) return false;
     calls.commit();
