@@ -1,6 +1,6 @@
 import { type BenchCase, type BenchMeasure, type BenchResult, benchMeasures } from "../core/index.js";
 import { formatFigure, formatMeasure, formatSummary } from "./bench-number.js";
-import { type Bar, escapeHtml, renderBarPlot, renderRangePlot } from "./bench-plots.js";
+import { type Bar, escapeHtml, renderBarPlot, renderRangePlot, SERIES_COLOURS } from "./bench-plots.js";
 import { benchFacts, titleOf } from "./bench-table.js";
 import { formatMilliseconds } from "./units.js";
 
@@ -25,7 +25,7 @@ export function renderBenchPage(result: BenchResult): string {
 <dl>${facts.join("")}</dl>
 </header>
 ${models.map((model) => modelSection(result.cases.filter((one) => one.model === model))).join("\n")}
-<footer>Whiskers and ranges go from the lowest to the highest of the repeats; a bar is their median.${result.missing.map((reason) => ` ${escapeHtml(reason)}.`).join("")}</footer>
+<footer>Whiskers and ranges go from the lowest to the highest of the repeats; a bar is their median.${result.missing.map((reason) => ` ${escapeHtml(`${reason[0].toUpperCase()}${reason.slice(1)}.`)}`).join("")}</footer>
 </main>
 </html>
 `;
@@ -172,10 +172,19 @@ function numbersTable(cases: BenchCase[]): string {
   return `<div class="numbers"><table><thead><tr><th></th>${head}</tr></thead><tbody>${rows.join("")}</tbody></table></div>`;
 }
 
+/** Fill in plots and background in keys: series s0 …, percentiles p0 … p3 from light to strong. */
+function colourClasses(): string {
+  const names = [
+    ...Array.from({ length: SERIES_COLOURS }, (_, i) => `s${i}`),
+    ...Array.from({ length: 4 }, (_, i) => `p${i}`),
+  ];
+  return names.map((name) => `.${name}{fill:var(--${name});background:var(--${name})}`).join("");
+}
+
 const STYLE = `
-:root{color-scheme:light dark;--page:#fbfbf9;--card:#fff;--ink:#1d1f22;--dim:#6a6f76;--line:#e4e4df;--whisker:#1d1f22b0;
+:root{color-scheme:light dark;--page:#fbfbf9;--card:#fff;--ink:#1d1f22;--dim:#6a6f76;--line:#e4e4df;--whisker:#1d1f22b0;--p0:#9dc3f5;--p1:#5b94e4;--p2:#2a62bd;--p3:#143a7a;
 --s0:#2f6fdb;--s1:#e0762e;--s2:#2a9d74;--s3:#b4489b;--s4:#c9a227;--s5:#6a5acd;--s6:#d14b4b;--s7:#4f9fb3}
-@media (prefers-color-scheme:dark){:root{--page:#141618;--card:#1c1f22;--ink:#e7e8ea;--dim:#9aa0a8;--line:#33373c;--whisker:#e7e8eab0;
+@media (prefers-color-scheme:dark){:root{--page:#141618;--card:#1c1f22;--ink:#e7e8ea;--dim:#9aa0a8;--line:#33373c;--whisker:#e7e8eab0;--p0:#35598c;--p1:#4d83cf;--p2:#86b6f7;--p3:#d2e4ff;
 --s0:#6aa2ff;--s1:#ff9d5c;--s2:#5cc9a0;--s3:#de84c9;--s4:#e6c652;--s5:#a196f5;--s6:#f08080;--s7:#7cc7d9}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
@@ -185,7 +194,7 @@ header p,section>p{margin:4px 0;color:var(--dim);overflow-wrap:anywhere}
 code{font:13px/1.5 ui-monospace,monospace;color:var(--ink)}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 20px;margin:16px 0 0;font-size:14px}
 dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(480px,100%),1fr));gap:16px;margin:16px 0}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(480px,100%),1fr));gap:16px;margin:16px 0;align-items:start}
 figure{margin:0;padding:14px 16px 8px;background:var(--card);border:1px solid var(--line);border-radius:10px}
 figcaption span{color:var(--dim);font-size:13px}
 svg{display:block;width:100%;height:auto;margin-top:6px}
@@ -194,11 +203,11 @@ svg{display:block;width:100%;height:auto;margin-top:6px}
 .grid{stroke:var(--line)}.tick,.axis{fill:var(--dim);font-size:11px}.name{fill:var(--ink);font-size:12px}
 .value{fill:var(--ink);font-size:11px}.whisker{stroke:var(--whisker);fill:none;stroke-width:1.4}
 .range{stroke:var(--dim);stroke-width:2;opacity:.5}.bar:hover rect{opacity:.8}
-${Array.from({ length: 8 }, (_, i) => `.s${i}{fill:var(--s${i});background:var(--s${i})}`).join("")}
+${colourClasses()}
 .numbers{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:10px}
 table{border-collapse:collapse;width:100%;font-size:13px}
 th,td{padding:6px 14px;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums}
-thead th{color:var(--dim);font-weight:500}tbody th{text-align:left;font-weight:400}tbody tr:last-child>*{border-bottom:0}
+thead th{color:var(--dim);font-weight:500}tbody th{text-align:left;font-weight:400}tr>th:first-child{position:sticky;left:0;background:var(--card)}tbody tr:last-child>*{border-bottom:0}
 small{display:block;color:var(--dim);font-size:11px}
 footer{margin-top:28px;color:var(--dim);font-size:13px}
 `.replaceAll("\n", "");

@@ -29,7 +29,7 @@ const BOTTOM = 44;
 const TOP = 10;
 const WIDEST_BAR = 44;
 
-/** Bars in groups with whiskers, as SVG that takes its colours from the page (classes s0 … s7). */
+/** Bars in groups with whiskers, as SVG that takes its colours from the page (classes s0, s1 …). */
 export function renderBarPlot(plot: BarPlot): string {
   const values = plot.series.flatMap(({ bars }) => bars.map((bar) => bar?.high ?? 0));
   const ticks = niceTicks(Math.max(...values));
@@ -71,7 +71,7 @@ export function renderBarPlot(plot: BarPlot): string {
   );
   return figure(
     plot,
-    plot.series.map(({ name }) => name),
+    plot.series.map(({ name }, s) => ({ name, colour: `s${s % SERIES_COLOURS}` })),
     `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeHtml(plot.title)}">${parts.join("")}</svg>`,
   );
 }
@@ -87,7 +87,7 @@ export interface RangePlot {
 const ROW = 34;
 const NAME = 190;
 
-/** A line for each row with its points, on a common scale. */
+/** A line for each row with its points (classes p0, p1 …), on a common scale. */
 export function renderRangePlot(plot: RangePlot): string {
   const height = TOP + ROW * plot.rows.length + 24;
   const ticks = niceTicks(Math.max(...plot.rows.flatMap(({ points }) => points.map(({ value }) => value))));
@@ -107,18 +107,18 @@ export function renderRangePlot(plot: RangePlot): string {
       `<line class="range" x1="${px(x(Math.min(...values)))}" x2="${px(x(Math.max(...values)))}" y1="${y}" y2="${y}"/>`,
       ...points.map(
         (point, p) =>
-          `<circle class="s${p % SERIES_COLOURS}" cx="${px(x(point.value))}" cy="${y}" r="5"><title>${escapeHtml(`${name}, ${point.name}: ${formatFigure(point.value)} ${plot.unit}`)}</title></circle>`,
+          `<circle class="p${p}" cx="${px(x(point.value))}" cy="${y}" r="5"><title>${escapeHtml(`${name}, ${point.name}: ${formatFigure(point.value)} ${plot.unit}`)}</title></circle>`,
       ),
     );
   });
   return figure(
     plot,
-    plot.rows[0].points.map(({ name }) => name),
+    plot.rows[0].points.map(({ name }, p) => ({ name, colour: `p${p}` })),
     `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeHtml(plot.title)}">${parts.join("")}</svg>`,
   );
 }
 
-/** Colours that the page has classes for. */
+/** Colours that the page has for series; the ninth is the first again. */
 export const SERIES_COLOURS = 8;
 
 /** Text between tags and in attributes. */
@@ -135,14 +135,12 @@ export function escapeHtml(text: string): string {
 
 function figure(
   { title, unit, note }: { title: string; unit: string; note: string },
-  names: string[],
+  keys: { name: string; colour: string }[],
   svg: string,
 ): string {
-  const keys =
-    names.length > 1
-      ? `<ul class="key">${names.map((name, i) => `<li><i class="s${i % SERIES_COLOURS}"></i>${escapeHtml(name)}</li>`).join("")}</ul>`
-      : "";
-  return `<figure><figcaption><b>${escapeHtml(title)}</b> <span>${escapeHtml(unit)}, ${escapeHtml(note)}</span></figcaption>${keys}${svg}</figure>`;
+  const items = keys.map(({ name, colour }) => `<li><i class="${colour}"></i>${escapeHtml(name)}</li>`);
+  const key = keys.length > 1 ? `<ul class="key">${items.join("")}</ul>` : "";
+  return `<figure><figcaption><b>${escapeHtml(title)}</b> <span>${escapeHtml(unit)}, ${escapeHtml(note)}</span></figcaption>${key}${svg}</figure>`;
 }
 
 /** 0 and up to five round steps to the highest value or above it. */

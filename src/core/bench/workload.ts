@@ -1,7 +1,8 @@
 import type { Engine } from "../engine.js";
+import { HfmsError } from "../errors.js";
 import type { ModelChoice } from "../requests.js";
 import { embeddingMeasures, embeddingTexts, measureEmbedding } from "./embedding.js";
-import { generationMeasures, measureGeneration } from "./generation.js";
+import { generationMeasures, measureGeneration, type Stream } from "./generation.js";
 import type { Run } from "./meters.js";
 import type { PlannedCase } from "./plan.js";
 import { PromptMaker } from "./prompts.js";
@@ -27,6 +28,7 @@ export const generationWorkload: Workload = ({ engine, choice, settings, signal 
     const asked = { ...choice, prompts, maxTokens: max_tokens, speculation: settings.speculation };
     return async () => {
       const streams = await measureGeneration(engine, asked, signal);
+      requireLengths(streams, prompt_tokens, max_tokens);
       const count = streams.reduce((sum, { newTokens }) => sum + newTokens, 0);
       return { measures: generationMeasures(streams), made: { count, as: "token" } };
     };
@@ -43,3 +45,14 @@ export const embeddingWorkload: Workload = ({ engine, choice, settings, signal }
     };
   };
 };
+
+/** Numbers of other lengths than those that stand beside them would be wrong without anyone noticing. */
+function requireLengths(streams: Stream[], promptTokens: number, maxTokens: number): void {
+  for (const stream of streams) {
+    if (stream.promptTokens === promptTokens && stream.newTokens === maxTokens) continue;
+    throw new HfmsError(
+      "internal_error",
+      `the model read ${stream.promptTokens} and made ${stream.newTokens} tokens where ${promptTokens} and ${maxTokens} were asked for`,
+    );
+  }
+}
