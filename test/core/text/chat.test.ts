@@ -3,7 +3,10 @@ import type { Tool } from "../../../src/core/requests.js";
 import { type ChatRequest, openChat } from "../../../src/core/text/chat.js";
 import { createChatTemplate } from "../../../src/core/text/chat-template.js";
 import { Detokenizer } from "../../../src/core/text/detokenizer.js";
+import { compileGrammar, GrammarVocabulary } from "../../../src/core/text/grammar/index.js";
 import { loadTokenizer } from "../../../src/core/text/tokenizer.js";
+import { toolChoiceFormat } from "../../../src/core/text/tool-calls/index.js";
+import { notations, parse, format as parserFormat } from "./answers.js";
 import { fixture } from "./fixture.js";
 
 const tools: Tool[] = [{ name: "f", parameters: { type: "object", properties: {} } }];
@@ -91,5 +94,42 @@ describe("opening a chat", () => {
       param: "toolChoice",
     });
     await expect(open(body, { tools })).rejects.toMatchObject({ code: "invalid_request", param: "tools" });
+  });
+});
+
+describe("a grammar for calls", () => {
+  it("writes marks that are special tokens as the tokens they are", async () => {
+    const tokenizer = await loadTokenizer(fixture("byte-level"));
+    const mark = tokenizer.tokenToId("<|im_start|>")!;
+    const stop = tokenizer.tokenToId("<|im_end|>")!;
+    const format = { type: "text", text: "<|im_start|>" } as const;
+    const allows = async (keep?: ReadonlySet<number>) => {
+      const size = tokenizer.vocabularySize;
+      const vocabulary = new GrammarVocabulary(tokenizer, { size, stopTokens: [stop], keep });
+      using matcher = (await compileGrammar(format, vocabulary)).matcher();
+      return ((matcher.mask()[mark >> 5] >> (mark & 31)) & 1) === 1;
+    };
+    expect(await allows()).toBe(false);
+    expect(await allows(new Set([mark]))).toBe(true);
+  });
+
+  it("can write what the parser reads, with every notation", async () => {
+    const tokenizer = await loadTokenizer(fixture("byte-level"));
+    const vocabulary = new GrammarVocabulary(tokenizer, { size: tokenizer.vocabularySize, stopTokens: [0] });
+    for (const notation of notations) {
+      const toolFormat = parserFormat(notation);
+      const { before, callBefore, callAfter, separator, single, after } = toolFormat.notation;
+      const call = `${callBefore("f")}{}${callAfter}`;
+      const answer = before + (single ? call : [call, call].join(separator)) + after;
+      const format = toolChoiceFormat(toolFormat, [{ name: "f" }], "required", { parallel: true })!;
+      using matcher = (await compileGrammar(format, vocabulary)).matcher();
+      for (const token of tokenizer.encode(answer, { addSpecialTokens: false })) {
+        matcher.accept(token);
+      }
+      expect(parse({ toolFormat, tools }, [answer])).toMatchObject({
+        text: "",
+        calls: single ? [{ name: "f" }] : [{ name: "f" }, { name: "f" }],
+      });
+    }
   });
 });

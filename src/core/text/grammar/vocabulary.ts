@@ -4,28 +4,38 @@ import { compileDecoder } from "../token-decoder.js";
 import type { Tokenizer } from "../types.js";
 import { TokenTrie } from "./token-trie.js";
 
+export interface GrammarVocabularyOptions {
+  /** Length of the logits row; may exceed the tokenizer's ids. */
+  size: number;
+  stopTokens: readonly number[];
+  /** Special tokens that have their text all the same: marks of calls and reasoning, which a detokenizer keeps. */
+  keep?: ReadonlySet<number>;
+}
+
 /**
- * The bytes that each token of a tokenizer adds to a text. Special tokens add none: no format has them, and an answer
- * that has a format ends with a stop token and nothing else.
+ * The bytes that each token of a tokenizer adds to a text. Special tokens add none, except those to keep: no format
+ * has them, and an answer that has a format ends with a stop token and nothing else.
  */
 export class GrammarVocabulary {
   /** Length of the logits row. */
   readonly size: number;
   readonly stopTokens: readonly number[];
   readonly #tokenizer: Tokenizer;
+  readonly #keep: ReadonlySet<number> | undefined;
   #tokens: (string | undefined)[] | undefined;
   #trie: TokenTrie | undefined;
 
   /**
-   * `size` may exceed the tokenizer's ids. Throws unsupported_model for the few tokenizers whose tokens have another
+   * Throws unsupported_model for the few tokenizers whose tokens have another
    * text at the end of an answer than inside (the suffix `</w>` of GPT-1).
    */
-  constructor(tokenizer: Tokenizer, options: { size: number; stopTokens: readonly number[] }) {
+  constructor(tokenizer: Tokenizer, options: GrammarVocabularyOptions) {
     const { lastTextOf, strip } = compileDecoder(tokenizer.decoder);
     if (lastTextOf || (strip && strip.stop > 0)) {
       throw new HfmsError("unsupported_model", "this model's tokenizer can't be held to an output format");
     }
     this.#tokenizer = tokenizer;
+    this.#keep = options.keep;
     this.size = options.size;
     this.stopTokens = options.stopTokens.filter((id) => id >= 0 && id < options.size);
   }
@@ -41,17 +51,24 @@ export class GrammarVocabulary {
   }
 
   #all(): (string | undefined)[] {
-    this.#tokens ??= tokenBytes(this.#tokenizer, this.size, new Set(this.stopTokens));
+    this.#tokens ??= tokenBytes(this.#tokenizer, this.size, (id) => {
+      if (this.stopTokens.includes(id)) return true;
+      return this.#tokenizer.isSpecial(id) && !this.#keep?.has(id);
+    });
     return this.#tokens;
   }
 }
 
-function tokenBytes(tokenizer: Tokenizer, size: number, stop: ReadonlySet<number>): (string | undefined)[] {
+function tokenBytes(
+  tokenizer: Tokenizer,
+  size: number,
+  skips: (id: number) => boolean,
+): (string | undefined)[] {
   const { byteLevel, byteFallback, textOf } = compileDecoder(tokenizer.decoder);
   const count = Math.min(size, tokenizer.vocabularySize);
   return Array.from({ length: count }, (_, id) => {
     const token = tokenizer.idToToken(id);
-    if (token === undefined || tokenizer.isSpecial(id) || stop.has(id)) return undefined;
+    if (token === undefined || skips(id)) return undefined;
     if (byteLevel) {
       const bytes = tokenizer.isAdded(id) ? undefined : bytesOfToken(token);
       return (bytes ? Buffer.from(bytes) : Buffer.from(token, "utf8")).toString("latin1") || undefined;
