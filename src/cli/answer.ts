@@ -1,5 +1,5 @@
 import { type GenerateEvent, HfmsError, type ReadyEvent } from "../core/index.js";
-import type { Answer, DoneEvent } from "./answer-document.js";
+import type { Answer } from "./answer-document.js";
 import { AnswerPrinter, type AnswerStreams } from "./answer-printer.js";
 import type { ActivityEvent, ProgressDisplay } from "./progress.js";
 import { styled } from "./style.js";
@@ -80,13 +80,14 @@ export function readyLine({
 }
 
 /** Tokens and speeds for --verbose. */
-export function timingsLine({ usage, timings, finishReason }: DoneEvent): string {
+export function timingsLine({ ready, done: { usage, timings, finishReason } }: Answer): string {
   const part = (tokens: number, ms: number, speed: number) =>
     `${tokens} tokens in ${formatMilliseconds(ms)} (${speed.toFixed(1)}/s)`;
   const { drafted_tokens: drafted = 0, accepted_tokens: accepted = 0 } = timings;
   return dim(
     [
-      `load ${formatMilliseconds(timings.load_ms)}`,
+      // A model that was there already took no time to load.
+      ready.loadMs > 0 ? `load ${formatMilliseconds(timings.load_ms)}` : "",
       `prompt ${part(usage.prompt_tokens, timings.prompt_ms, timings.prompt_per_second)}`,
       usage.cached_tokens > 0 ? `${usage.cached_tokens} of them known` : "",
       `answer ${part(usage.completion_tokens, timings.generate_ms, timings.generate_per_second)}`,

@@ -102,7 +102,8 @@ export class ProgressDisplay {
     clearTimeout(this.#spinnerTimer);
     this.#spinnerTimer = undefined;
     this.#text = undefined;
-    this.#spinner?.stop();
+    // ora's stop puts the cursor at the start of the line, also when nothing spins.
+    if (this.#spinner?.isSpinning) this.#spinner.stop();
   }
 
   #spin(text: string): void {
@@ -130,12 +131,17 @@ export class ProgressDisplay {
     const room = width - (facts ? facts.length + 2 : 0);
     const title = room < SHORTEST_TITLE ? "" : shorten(`${verbs[event.phase]} ${event.what}`, room);
     const left = width - [title, facts, ""].filter((part, i) => part || i === 2).join("  ").length;
-    const bar = event.total && left >= NARROWEST_BAR ? drawBar(event.done / event.total, left) : "";
+    const bar = isMeasured(event) && left >= NARROWEST_BAR ? drawBar(event.done / event.total, left) : "";
     return [title, bar && styled("cyan", bar, this.#stream), facts].filter(Boolean).join("  ");
   }
 
-  #facts({ done, total, unit }: ShownEvent): string[] {
-    if (!total) return done > 0 ? [unit === "bytes" ? formatBytes(done) : `${done} ${unit}`] : [];
+  #facts(event: ShownEvent): string[] {
+    const { done, unit } = event;
+    if (!isMeasured(event)) {
+      const known = event.total ?? done;
+      return known > 0 ? [unit === "bytes" ? formatBytes(known) : `${known} ${unit}`] : [];
+    }
+    const { total } = event;
     const facts = [
       `${Math.floor((100 * done) / total)}%`,
       unit === "bytes" ? ofTotal(formatBytes(done), formatBytes(total)) : `${done}/${total} ${unit}`,
@@ -147,6 +153,11 @@ export class ProgressDisplay {
     }
     return facts;
   }
+}
+
+/** Is it known how much of it is done? Of a model that is opened only the size is. */
+function isMeasured(event: ShownEvent): event is ShownEvent & { total: number } {
+  return Boolean(event.total) && !(event.phase === "load" && event.done === 0);
 }
 
 /** Speed over the last seconds, so that a stall shows and a cached part doesn't count. */

@@ -1,6 +1,6 @@
 import * as Args from "@oclif/core/args";
 import * as Flags from "@oclif/core/flags";
-import { followAnswer, timingsLine } from "../cli/answer.js";
+import { followAnswer, readyLine, timingsLine } from "../cli/answer.js";
 import { type AnswerDocument, answerDocument } from "../cli/answer-document.js";
 import { answerFlags, answerOptions } from "../cli/answer-flags.js";
 import { BaseCommand } from "../cli/base-command.js";
@@ -73,18 +73,19 @@ From a pipe it answers once, like \`hfms run\`.`;
       print: this.jsonEnabled() ? "none" : "stream",
       verbose: flags.verbose,
     });
-    if (flags.verbose) this.display.line(timingsLine(answer.done));
+    if (flags.verbose) this.display.line(timingsLine(answer));
     return answerDocument(answer);
   }
 
   private async converse(talk: Talk): Promise<void> {
-    const { askLine } = await import("../cli/chat-prompt.js");
+    const { askMessage } = await import("../cli/chat-prompt.js");
     const { chatCommand } = await import("../cli/chat-commands.js");
     const { conversation, settings } = talk;
     const { model } = talk.choice;
-    await write(`${styled("dim", `${model}: /help lists the commands, /exit leaves`, process.stdout)}\n`);
+    await this.load(talk);
+    const history: string[] = [];
     for (;;) {
-      const line = await askMessage(askLine, this.signal);
+      const line = await askMessage(history, this.signal);
       if (line === undefined) return;
       if (line.trim() === "") continue;
       try {
@@ -103,21 +104,31 @@ From a pipe it answers once, like \`hfms run\`.`;
     }
   }
 
+  /** Has the model ready before the first question, and says which one it is. */
+  private async load({ engine, choice, verbose }: Talk): Promise<void> {
+    const events = engine.load(choice, "text-generation", this.signal);
+    for await (const ready of this.display.follow(events)) {
+      if (verbose) this.display.line(readyLine(ready));
+      const greeting = `${ready.model} (${ready.dtype}, ${ready.device}): /help lists the commands, /exit leaves`;
+      await write(`${styled("dim", greeting, process.stdout)}\n`);
+    }
+  }
+
   /** Streams one answer and keeps it, also when Ctrl-C breaks it off. */
   private async answer({ engine, choice, settings, conversation, verbose }: Talk): Promise<void> {
     const said = { text: "", reasoning: "" };
     const request: GenerateRequest = { ...choice, ...settings.request, prompt: conversation.messages };
     try {
       await this.interruptible(async (signal) => {
-        const { done } = await followAnswer(noted(engine.generate(request, signal), said), {
+        const answer = await followAnswer(noted(engine.generate(request, signal), said), {
           display: this.display,
           print: "stream",
           verbose,
-          // What was chosen is said once.
-          sayReady: verbose && conversation.turns.length === 1,
+          // What was chosen was said when the model was loaded.
+          sayReady: false,
         });
-        if (verbose) this.display.line(timingsLine(done));
-        if (done.finishReason === "length" && request.maxTokens === undefined) {
+        if (verbose) this.display.line(timingsLine(answer));
+        if (answer.done.finishReason === "length" && request.maxTokens === undefined) {
           this.display.notice("the context is full, so the answer ends here; /clear starts over");
         }
       });
@@ -152,22 +163,6 @@ async function* noted(
   for await (const event of events) {
     if (event.type === "text" || event.type === "reasoning") said[event.type] += event.text;
     yield event;
-  }
-}
-
-/** A line, or the lines between two lines of three quotes. */
-async function askMessage(
-  askLine: typeof import("../cli/chat-prompt.js").askLine,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const first = await askLine({}, signal);
-  if (!first?.startsWith('"""')) return first;
-  const lines = [first.slice(3)];
-  for (;;) {
-    const line = await askLine({ more: true }, signal);
-    if (line === undefined) return "";
-    if (line.endsWith('"""')) return [...lines, line.slice(0, -3)].join("\n").trim();
-    lines.push(line);
   }
 }
 

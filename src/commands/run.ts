@@ -91,7 +91,7 @@ Without any word, the model is ${defaultModels.generate}.`;
       verbose: flags.verbose,
       answers,
     });
-    if (flags.verbose) this.display.line(timingsLine(answer.done));
+    if (flags.verbose) this.display.line(timingsLine(answer));
     return answerDocument(answer);
   }
 }

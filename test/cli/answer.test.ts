@@ -202,8 +202,10 @@ describe("the document of an answer", () => {
 });
 
 it("says in one line how fast an answer was, what was known before, and how guesses went", () => {
-  expect(timingsLine(done(choice("hi")) as never)).toBe(
-    "load 1 ms · prompt 4 tokens in 10 ms (400.0/s) · 3 of them known · " +
-      "answer 2 tokens in 20 ms (100.0/s) · 4 of 5 guesses right",
-  );
+  const rest =
+    "prompt 4 tokens in 10 ms (400.0/s) · 3 of them known · " +
+    "answer 2 tokens in 20 ms (100.0/s) · 4 of 5 guesses right";
+  const answer = { ready, done: done(choice("hi")) as never };
+  expect(timingsLine(answer)).toBe(`load 1 ms · ${rest}`);
+  expect(timingsLine({ ...answer, ready: { ...ready, loadMs: 0 } })).toBe(rest);
 });

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { golden } from "../golden/reference.js";
 import { hfms, temporaryHome } from "./hfms.js";
@@ -69,6 +70,39 @@ describe.skipIf(!hasTerminal)("hfms chat on a terminal", () => {
     await session.until(/saved to/);
     expect(JSON.parse(await readFile(file, "utf8")).messages[0].content).toBe("one\ntwo");
     await session.type("\u0004");
+    expect((await session.ended).code).toBe(0);
+  });
+
+  it("loads its model before the first question, and says which it is", async () => {
+    await using session = terminal();
+    await session.until(/llama-gqa[^\n]* \(fp32, cpu\): \/help lists the commands/);
+    await session.until(atPrompt);
+    await session.type("/exit\r");
+    expect((await session.ended).code).toBe(0);
+  });
+
+  it("ends with the error where its model can't be loaded", async () => {
+    await using session = openTerminal(home(), ["chat", golden("bert-mean").directory]);
+    const { code, stdout: coloured } = await session.ended;
+    const stdout = stripVTControlCharacters(coloured);
+    expect(stdout).toMatch(/error: [\s\S]*hint: use `hfms embed`/);
+    expect(stdout).not.toMatch(/^>/m);
+    expect(code).toBe(8);
+  });
+
+  it("brings earlier lines back with the arrow keys, and what was being typed after them", async () => {
+    const [up, down] = ["\u001b[A", "\u001b[B"];
+    await using session = terminal("--max-tokens=8");
+    await session.until(atPrompt);
+    await session.type("/set seed 11\r");
+    await session.until(/seed is 11/);
+    await session.type("/set seed 22\r");
+    await session.until(/seed is 22/);
+    await session.type(`/show${up}${up}\r`);
+    await session.until(/seed is 11/);
+    await session.type(`/show${up}${up}${down}${down}\r`);
+    await session.until(/seed +11/);
+    await session.type("/exit\r");
     expect((await session.ended).code).toBe(0);
   });
 

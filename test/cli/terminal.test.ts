@@ -101,6 +101,8 @@ describe("progress", () => {
     expect(lines[0]).toBe("downloading model.safetensors  ━━━━━━━━━━━━━━━╌╌╌╌╌╌╌╌╌  62%  61.2/98.1 MB");
     expect(lines.at(-1)).toMatch(/━ {2}100% {2}98\.1\/98\.1 MB$/);
     expect(stream.text()).not.toContain("\n");
+    // What comes next may stand on a line that has begun: nothing more may move the cursor.
+    display.clear();
     expect(stream.text().endsWith("\u001b[1G\u001b[0K\u001b[?25h")).toBe(true);
   });
 
@@ -116,6 +118,15 @@ describe("progress", () => {
         expect(line.length).toBeLessThan(width);
     },
   );
+
+  it("shows of a model that is opened only how big it is", async () => {
+    const stream = screen(80);
+    const display = new ProgressDisplay({ stream, quiet: false });
+    display.progress({ ...event, phase: "load", what: "org/tiny", done: 0 });
+    await vi.waitFor(() => expect(stream.text()).toContain("loading"), 5000);
+    display.clear();
+    expect(shown(stream.text()).filter(Boolean)[0]).toBe("loading org/tiny  98.1 MB");
+  });
 
   it("shows nothing on a terminal where the work is over soon", async () => {
     const stream = screen(80);
