@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { HfmsError, throwIfAborted } from "../errors.js";
 import type { LoadedModel } from "../model-pool.js";
 import type { EmbedEvent, EmbedRequest } from "../requests.js";
@@ -8,6 +9,8 @@ import { normalize, pool } from "./pooling.js";
 
 /** Texts that are looked at together to be sorted by length. */
 const WINDOW = 512;
+/** Longest time that texts are tokenized without a pause: the answers of other callers wait for it. */
+const STRETCH_MS = 4;
 
 /** Yields one vector [hidden] for each text, in the order of the input, then `done`. */
 export async function* embed(
@@ -29,7 +32,7 @@ export async function* embed(
 
   for await (const texts of windows(request.input, WINDOW, signal)) {
     throwIfAborted(signal);
-    const rows = texts.map((text, i) => tokenize(model, settings, text, index + i));
+    const rows = await tokenizeAll(model, settings, texts, { first: index, signal });
     const vectors = await embedRows(batcher, rows, settings, signal);
     for (const [i, { ids, truncated }] of rows.entries()) {
       promptTokens += ids.length;
@@ -151,6 +154,25 @@ function prefixOf(
 interface Row {
   ids: number[];
   truncated?: boolean;
+}
+
+/** Texts to rows; `first` is the first one's place in the input. Others get a turn in between. */
+async function tokenizeAll(
+  model: LoadedModel,
+  settings: Settings,
+  texts: readonly string[],
+  { first, signal }: { first: number; signal?: AbortSignal },
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  let since = performance.now();
+  for (const [i, text] of texts.entries()) {
+    rows.push(tokenize(model, settings, text, first + i));
+    if (performance.now() - since < STRETCH_MS) continue;
+    await setImmediate();
+    throwIfAborted(signal);
+    since = performance.now();
+  }
+  return rows;
 }
 
 function tokenize({ tokenizer }: LoadedModel, settings: Settings, text: string, index: number): Row {
