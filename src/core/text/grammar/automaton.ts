@@ -206,7 +206,7 @@ function bothBorders(nfa: Nfa, start: number): Set<number> {
 }
 
 /** Without states from which no text ends. */
-function trim({ accepting, edges }: Automaton): Automaton {
+export function trim({ accepting, edges }: Automaton): Automaton {
   const sources: number[][] = edges.map(() => []);
   edges.forEach((list, from) => {
     for (let i = 2; i < list.length; i += 3) sources[list[i]].push(from);

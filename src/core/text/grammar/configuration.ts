@@ -88,7 +88,10 @@ export class ConfigurationTable {
     if (to < 0) return;
     const instruction = this.instructions[at];
     if (instruction.op === "count") {
-      if (!accepting[to]) return reached.thread(at, to, frame);
+      if (!accepting[to]) {
+        reached.thread(at, to, frame);
+        return;
+      }
       const count = frame.count + 1;
       if (count < instruction.max) {
         reached.thread(at, 0, this.#frame(at, rounds(count, instruction), frame.below));

@@ -8,16 +8,16 @@ import { choice, type Expression, empty, oneOf, optional, repeat, sequence, text
  * lenient about escapes) as far as it is regular: no look-around, back references or word borders. Throws
  * invalid_request with the position.
  */
-export function parseRegex(pattern: string, param = "format"): Expression {
-  const expression = withoutOuterBorders(new RegexParser(pattern, param).parse());
+export function parseRegex(pattern: string, at = ""): Expression {
+  const expression = withoutOuterBorders(new RegexParser(pattern, at).parse());
   if (!hasBorder(expression)) return expression;
   return { kind: "automaton", automaton: automatonOf(expression), spelling: "plain" };
 }
 
 /** The texts in which a regular expression matches somewhere, as JSON Schema's `pattern` has it. */
-export function searchAutomaton(pattern: string, param = "format"): Automaton {
+export function searchAutomaton(pattern: string, at = ""): Automaton {
   const any = repeat(oneOf(anyCharacter));
-  return automatonOf(sequence(any, new RegexParser(pattern, param).parse(), any));
+  return automatonOf(sequence(any, new RegexParser(pattern, at).parse(), any));
 }
 
 const digit: Ranges = [[0x30, 0x39]];
@@ -44,14 +44,14 @@ const MAX_DEPTH = 200;
 class RegexParser {
   readonly #source: string[];
   readonly #pattern: string;
-  readonly #param: string;
+  readonly #place: string;
   #at = 0;
   #depth = 0;
 
-  constructor(pattern: string, param: string) {
+  constructor(pattern: string, place: string) {
     this.#pattern = pattern;
     this.#source = [...pattern];
-    this.#param = param;
+    this.#place = place;
   }
 
   parse(): Expression {
@@ -237,8 +237,8 @@ class RegexParser {
   #fail(reason: string): never {
     throw new HfmsError(
       "invalid_request",
-      `the pattern ${JSON.stringify(this.#pattern)} can't be used: ${reason} (at character ${this.#at + 1})`,
-      { param: this.#param },
+      `${this.#place && `${this.#place}: `}the pattern ${JSON.stringify(this.#pattern)} can't be used: ${reason} (at character ${this.#at + 1})`,
+      { param: "format" },
     );
   }
 }
