@@ -12,7 +12,7 @@ const WIDEST_BAR = 24;
 const NARROWEST_BAR = 6;
 const SHORTEST_TITLE = 20;
 
-/** How far an answer is that is printed only when it is complete. */
+/** How far an answer is that is printed only when it is complete. Only a terminal is told. */
 export interface ActivityEvent {
   type: "progress";
   phase: "answer";
@@ -79,7 +79,7 @@ export class ProgressDisplay {
     this.#speed.add(event.done, now);
     if (this.#stream.isTTY && this.#spinner?.isEnabled !== false) {
       this.#spin(this.#line(event));
-    } else if (now >= this.#nextLine) {
+    } else if (event.phase !== "answer" && now >= this.#nextLine) {
       this.#nextLine = now + NEXT_LINE_MS;
       this.#stream.write(`${[verbs[event.phase], event.what, ...this.#facts(event)].join(" ")}\n`);
     }

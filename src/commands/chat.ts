@@ -108,6 +108,7 @@ From a pipe it answers once, like \`hfms run\`.`;
   private async load({ engine, choice, verbose }: Talk): Promise<void> {
     const events = engine.load(choice, "text-generation", this.signal);
     for await (const ready of this.display.follow(events)) {
+      this.signal.throwIfAborted();
       if (verbose) this.display.line(readyLine(ready));
       const greeting = `${ready.model} (${ready.dtype}, ${ready.device}): /help lists the commands, /exit leaves`;
       await write(`${styled("dim", greeting, process.stdout)}\n`);

@@ -28,6 +28,13 @@ function online(args: string[], options: Options = {}) {
   });
 }
 
+it("describes a model by its skill where its source is out of reach, and notes so on stderr", async () => {
+  const { code, stdout, stderr } = await hfms(home(), ["info", "gpt2"]);
+  expect(stdout).toMatch(/^type +gpt2$/m);
+  expect(stderr).toMatch(/^note: .+ the skill hf_gpt2 says\n$/);
+  expect(code).toBe(0);
+});
+
 describe("models from a Hub", () => {
   it("are planned, pulled, listed, described, run offline and removed", async () => {
     const plan = await online(["pull", "org/tiny", "--dry-run", "--json"]);

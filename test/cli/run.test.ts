@@ -143,6 +143,61 @@ describe("hfms run", () => {
   });
 });
 
+describe("several answers", () => {
+  const warm = ["run", directory, "--raw", "--dtype", "fp32", "--temperature", "1.5", "--max-tokens", "8"];
+
+  it("are as many as asked for, the same for the same seed, and printed under their numbers", async () => {
+    const three = [...warm, "-n", "3", "--seed", "5"];
+    const [json, again, text] = await Promise.all([
+      hfms(home(), [...three, "--json", prompt.text]),
+      hfms(home(), [...three, "--json", prompt.text]),
+      hfms(home(), [...three, prompt.text]),
+    ]);
+    const { choices, output, usage } = JSON.parse(json.stdout);
+    expect(choices.map(({ index }: { index: number }) => index)).toEqual([0, 1, 2]);
+    expect(output).toEqual((({ index: _, ...first }) => first)(choices[0]));
+    expect(new Set(choices.map(({ text }: { text: string }) => text)).size).toBe(3);
+    expect(usage.completion_tokens).toBe(24);
+    expect(JSON.parse(again.stdout).choices).toEqual(choices);
+    const shown = choices.map(
+      ({ text }: { text: string }, i: number) =>
+        `--- answer ${i + 1} of 3 ---\n${text}${text.endsWith("\n") ? "" : "\n"}`,
+    );
+    expect(text.stdout).toBe(shown.join(""));
+    expect(text.stderr).toBe("");
+  });
+
+  it("are made for --best-of, and only the likeliest is printed", async () => {
+    const { stdout } = await hfms(home(), [...warm, "--seed", "5", "--best-of", "4", "--json", prompt.text]);
+    const { choices, output, usage } = JSON.parse(stdout);
+    expect(choices).toBeUndefined();
+    expect(output.tokens).toHaveLength(8);
+    expect(usage.completion_tokens).toBe(32);
+  });
+});
+
+describe("what is told of an answer", () => {
+  it("is the log probability of each token, and the likeliest ones beside it", async () => {
+    const { stdout } = await hfms(home(), [...raw, "--logprobs", "2", "--json", prompt.text]);
+    const { tokens, logprobs } = JSON.parse(stdout).output;
+    expect(logprobs.map(({ token }: { token: number }) => token)).toEqual(tokens);
+    for (const { token, logprob, top } of logprobs) {
+      expect(top).toHaveLength(2);
+      // Greedy: the chosen token is the likeliest.
+      expect(top[0]).toEqual({ token, logprob });
+      expect(top[1].logprob).toBeLessThanOrEqual(logprob);
+    }
+  });
+
+  it("begins with the prompt when it is echoed", async () => {
+    const [echoed, bare] = await Promise.all([
+      hfms(home(), [...raw, "--echo", prompt.text]),
+      hfms(home(), [...raw, prompt.text]),
+    ]);
+    expect(echoed.stdout).toBe(prompt.text + bare.stdout);
+  });
+});
+
 describe("a prompt that a model can't take", () => {
   it("is refused when it is longer than the context, with the numbers", async () => {
     const { code, stdout, stderr } = await hfms(home(), raw, { input: "word ".repeat(600) });
