@@ -8,7 +8,7 @@ import { BenchProgress } from "../cli/bench-progress.js";
 import { renderBench, renderComparison } from "../cli/bench-table.js";
 import { type Interrupted, renderError, reportError } from "../cli/error-report.js";
 import { toJson } from "../cli/json.js";
-import { openTarget, write } from "../cli/output.js";
+import { openTarget, type Target, write } from "../cli/output.js";
 import {
   type BenchComparison,
   type BenchRequest,
@@ -89,13 +89,16 @@ What the numbers mean: docs/bench.md.`;
     flags: { output?: string; html?: string; verbose?: boolean; compare?: string[] },
   ): Promise<BenchResult> {
     const progress = new BenchProgress({ stream: process.stderr, quiet: this.display.quiet });
+    // Opened first: an hour of measuring must not end in a folder that isn't there.
+    const stored = await openTargets(flags);
     let result: BenchResult | undefined;
     const deliver = async (result: BenchResult): Promise<void> => {
-      if (flags.output !== undefined) await writeFile(flags.output, `${toJson(result)}\n`);
-      if (flags.html !== undefined) {
+      await stored.output?.write(`${toJson(result)}\n`);
+      if (stored.html) {
         const { renderBenchPage } = await import("../cli/bench-page.js");
-        await writeFile(flags.html, renderBenchPage(result));
+        await stored.html.write(renderBenchPage(result));
       }
+      for (const target of Object.values(stored)) await target?.end();
       if (!this.jsonEnabled()) await write(`${await renderBench(result, flags)}\n`);
     };
     try {
@@ -109,7 +112,10 @@ What the numbers mean: docs/bench.md.`;
       }
     } catch (error) {
       progress.clear();
-      if (!result) throw error;
+      if (!result) {
+        for (const target of Object.values(stored)) await target?.discard();
+        throw error;
+      }
       await deliver(result);
       if (this.jsonEnabled()) this.#endWithBoth(result, error);
       throw error;
@@ -169,13 +175,19 @@ async function readResult(file: string): Promise<BenchResult> {
   return readBenchResult(text, `"${file}"`);
 }
 
-async function writeFile(file: string, text: string): Promise<void> {
-  const target = await openTarget(file);
+interface Targets {
+  output?: Target;
+  html?: Target;
+}
+
+async function openTargets({ output, html }: { output?: string; html?: string }): Promise<Targets> {
+  const targets: Targets = {};
   try {
-    await target.write(text);
-    await target.end();
+    if (output !== undefined) targets.output = await openTarget(output);
+    if (html !== undefined) targets.html = await openTarget(html);
+    return targets;
   } catch (error) {
-    await target.discard();
+    await targets.output?.discard();
     throw error;
   }
 }

@@ -33,22 +33,41 @@ export interface ComparedMeasure {
   verdict: "better" | "worse" | "same";
 }
 
-/** Every measure of every case that both results have. */
+/**
+ * Every measure of every case that both results have. Where each is of one model only (or dtype, or device) and these
+ * are not the same, they are what is compared, with a warning.
+ */
 export function compareBenchResults(before: BenchResult, after: BenchResult): BenchComparison {
   const side = ({ date, hfms }: BenchResult): BenchSide => ({ date, hfms });
-  const names = [before, after].map(({ cases }) => new Map(cases.map((one) => [caseName(one), one])));
-  const only = (a: number, b: number): string[] => [...names[a].keys()].filter((name) => !names[b].has(name));
+  const compared = comparedAspects(before, after);
+  const named = ({ cases }: BenchResult): Map<string, BenchCase> =>
+    new Map(cases.map((one) => [caseName({ ...one, ...compared }), one]));
+  const [old, now] = [named(before), named(after)];
+  const only = (one: Map<string, BenchCase>, other: Map<string, BenchCase>): string[] =>
+    [...one.keys()].filter((name) => !other.has(name));
   return {
     before: side(before),
     after: side(after),
-    warnings: warnings(before, after),
-    cases: [...names[0]].flatMap(([name, one]) => {
-      const other = names[1].get(name);
+    warnings: warnings(before, after, compared),
+    cases: [...old].flatMap(([name, one]) => {
+      const other = now.get(name);
       return other ? [{ case: name, measures: compareMeasures(one, other) }] : [];
     }),
-    only_before: only(0, 1),
-    only_after: only(1, 0),
+    only_before: only(old, now),
+    only_after: only(now, old),
   };
+}
+
+type Aspect = "model" | "dtype" | "device";
+
+/** What is another one in the other result, as "int8 → int4". */
+function comparedAspects(before: BenchResult, after: BenchResult): Partial<Record<Aspect, string>> {
+  const found: Partial<Record<Aspect, string>> = {};
+  for (const aspect of ["model", "dtype", "device"] as const) {
+    const [old, now] = [before, after].map(({ cases }) => [...new Set(cases.map((one) => one[aspect]))]);
+    if (old.length === 1 && now.length === 1 && old[0] !== now[0]) found[aspect] = `${old[0]} → ${now[0]}`;
+  }
+  return found;
 }
 
 /** What a case is, in words: "org/model int8 on cpu, 64 + 64 tokens, 4 at once". */
@@ -70,8 +89,12 @@ function compareMeasures(before: BenchCase, after: BenchCase): ComparedMeasure[]
   });
 }
 
-function warnings(before: BenchResult, after: BenchResult): string[] {
-  const found: string[] = [];
+function warnings(
+  before: BenchResult,
+  after: BenchResult,
+  compared: Partial<Record<Aspect, string>>,
+): string[] {
+  const found = Object.entries(compared).map(([aspect, change]) => `the ${aspect} differs: ${change}`);
   const differ = (what: string, a: unknown, b: unknown): void => {
     const [one, other] = [a, b].map((value) => (Array.isArray(value) ? value.join(" ") : String(value)));
     if (one !== other) found.push(`${what} differs: ${one || "none"} before, ${other || "none"} after`);

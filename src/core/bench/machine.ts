@@ -5,7 +5,8 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { Engine } from "../engine.js";
+import type { Config } from "../config.js";
+import type { HardwareReport } from "../hardware/types.js";
 import type { BenchMachine, BenchResult } from "./result.js";
 
 const GIT_TIMEOUT_MS = 5000;
@@ -13,14 +14,14 @@ const root = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** Where and with what numbers are made. */
 export async function describeMachine(
-  engine: Engine,
+  { cpu, memory, runtime, backends, platform, arch }: HardwareReport,
+  { threads = os.availableParallelism() }: Pick<Config, "threads">,
 ): Promise<{ machine: BenchMachine; runtime: BenchResult["runtime"] }> {
-  const { cpu, memory, runtime, backends, platform, arch } = await engine.hardware();
   return {
     machine: {
       cpu: cpu.name,
       cores: cpu.cores,
-      threads: engine.config.threads ?? os.availableParallelism(),
+      threads,
       instruction_sets: cpu.instructionSets,
       memory_bytes: memory.total,
       os: await systemName(),

@@ -1,6 +1,6 @@
 import type { Engine } from "../engine.js";
 import { HfmsError } from "../errors.js";
-import type { ModelChoice } from "../requests.js";
+import type { DeviceName, ModelChoice, NoticeEvent, ProgressEvent } from "../requests.js";
 import { type BenchRequest, type BenchSettings, benchDefaults } from "./request.js";
 import type { BenchCase } from "./result.js";
 
@@ -46,35 +46,64 @@ export function unusedSettings(request: BenchRequest, variants: Variant[]): stri
   return unused;
 }
 
-/** Everything that is to be measured of a model, by what is known of it without loading it. */
-export async function planModel(
+/** Refuses a model that can't be measured, by what is known of it before its weights are here. */
+export async function checkModel(
   engine: Engine,
   settings: BenchSettings,
   model: string,
   signal?: AbortSignal,
-): Promise<Variant[]> {
+): Promise<void> {
   const { tasks, contextLength } = await engine.info(model, signal);
-  const task = (["text-generation", "feature-extraction"] as const).find((one) => tasks.includes(one));
-  if (task === undefined) {
-    const does = tasks.join(", ") || "nothing that hfms knows";
-    throw new HfmsError("unsupported_task", `${model} does ${does}`, {
-      hint: "models that generate text and models that turn it into vectors can be measured",
-      param: "model",
-    });
-  }
+  // The task of a file that was never opened is not known yet.
+  if (tasks.length > 0 && taskOf(model, tasks) === "text-generation")
+    requireContext(model, contextLength, generationCases(settings));
+}
+
+/** Brings every model here and builds its graphs, and says what is to be measured of each. */
+export async function* planVariants(
+  engine: Engine,
+  {
+    settings,
+    devices,
+    signal,
+  }: {
+    settings: BenchSettings;
+    /** What was asked for, and what it means on this machine. */
+    devices: { asked: DeviceName | "auto"; device: DeviceName }[];
+    signal?: AbortSignal;
+  },
+): AsyncGenerator<NoticeEvent | ProgressEvent, Variant[]> {
   const { batch, texts, source, revision, warmup, repeats } = settings;
-  const cases =
-    task === "text-generation" ? generationCases(settings) : batch.map((n) => ({ texts, batch: n }));
-  requireContext(model, contextLength, cases);
-  return settings.dtypes.flatMap((dtype) =>
-    settings.devices.map((device) => ({
-      // Numbers of a device that was asked for by name are never those of another one.
-      choice: { model, dtype, device, requireDevice: device !== "auto", source, revision },
-      task,
-      cases,
-      runs: cases.length * (warmup + repeats),
-    })),
-  );
+  const variants = new Map<string, Variant>();
+  for (const model of settings.models) {
+    for (const dtype of settings.dtypes) {
+      const prepared = yield* engine.prepare({ model, dtype, source, revision }, signal);
+      const task = taskOf(model, prepared.tasks);
+      const cases =
+        task === "text-generation" ? generationCases(settings) : batch.map((n) => ({ texts, batch: n }));
+      if (task === "text-generation") requireContext(model, prepared.contextLength, cases);
+      for (const { asked, device } of devices) {
+        const same = `${prepared.directory} ${device}`;
+        if (variants.has(same)) {
+          const message = `${model} as ${dtype} on ${asked} is ${prepared.dtype} on ${device}, which is measured already`;
+          yield { type: "notice", message };
+          continue;
+        }
+        const choice = { model, dtype, device: asked, requireDevice: asked !== "auto", source, revision };
+        variants.set(same, { choice, task, cases, runs: cases.length * (warmup + repeats) });
+      }
+    }
+  }
+  return [...variants.values()];
+}
+
+function taskOf(model: string, tasks: string[]): Variant["task"] {
+  const task = (["text-generation", "feature-extraction"] as const).find((one) => tasks.includes(one));
+  if (task !== undefined) return task;
+  throw new HfmsError("unsupported_task", `${model} does ${tasks.join(", ")}`, {
+    hint: "models that generate text and models that turn it into vectors can be measured",
+    param: "model",
+  });
 }
 
 function generationCases({ promptTokens, maxTokens, batch }: BenchSettings): PlannedCase[] {
@@ -84,7 +113,7 @@ function generationCases({ promptTokens, maxTokens, batch }: BenchSettings): Pla
 }
 
 /** Refuses prompts and answers that are longer than the model's context. */
-export function requireContext(model: string, contextLength: number | undefined, cases: PlannedCase[]): void {
+function requireContext(model: string, contextLength: number | undefined, cases: PlannedCase[]): void {
   for (const { prompt_tokens = 0, max_tokens = 0 } of cases) {
     if (contextLength === undefined || prompt_tokens + max_tokens <= contextLength) continue;
     throw new HfmsError(
