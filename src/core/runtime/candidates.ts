@@ -7,8 +7,12 @@ export type Filters = Required<Pick<SamplingParams, "temperature" | "topK" | "ty
 
 /** Tokens e^-30 times less likely than the best are never drawn in a lifetime; leaving them out keeps a step short. */
 const NEGLIGIBLE = 30;
-/** How far from its centre a filter looks for its tokens at first, in units of log probability. */
+/**
+ * How far from its centre a filter looks for its tokens at first, and how much farther each time, in units of log
+ * probability: the number of tokens grows fast with the distance, so small strides cost less than one that is too long.
+ */
 const NEAR = 4;
+const STRIDE = 2;
 
 /**
  * Draws tokens. A filter finds its border and passes over the candidates once; nothing is sorted as a whole, so that the
@@ -107,7 +111,7 @@ export class Candidates {
     { target, mean }: { target: number; mean?: number },
   ): void {
     const { best, temperature, floor } = row;
-    for (let near = NEAR; ; near *= 2) {
+    for (let near = NEAR; ; near += STRIDE) {
       const low = Math.max(floor, best + ((mean ?? 0) - near) * temperature);
       this.#gather(logits, { low, high: mean === undefined ? Infinity : best + (mean + near) * temperature });
       this.#weigh(row);
@@ -171,10 +175,8 @@ export class Candidates {
     this.#total = total;
   }
 
-  #keep(border: Border | undefined): void {
-    if (border === undefined) return;
+  #keep({ key, index }: Border): void {
     const [keys, weights, ids] = [this.#keys, this.#weights, this.#ids];
-    const { key, index } = border;
     let kept = 0;
     let total = 0;
     for (let i = 0; i < this.#size; i++) {

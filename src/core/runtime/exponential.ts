@@ -1,19 +1,22 @@
 /** Below this `exponential` does not reach. e^-64 of each of a billion tokens is still nothing beside 1 in float64. */
 export const LEAST_EXPONENT = -64;
 
-const STEPS_PER_OCTAVE = 32;
-const STEP = Math.LN2 / STEPS_PER_OCTAVE;
-/** Steps below 0, with one to spare. */
-const STEPS = Math.ceil(-LEAST_EXPONENT / STEP) + 1;
-/** steps[i] = e^((i - STEPS) STEP). */
-const steps = Float64Array.from({ length: STEPS + 1 }, (_, i) => 2 ** ((i - STEPS) / STEPS_PER_OCTAVE));
+const ROOT_BITS = 10;
+const ROOTS = 1 << ROOT_BITS;
+const STEP = Math.LN2 / ROOTS;
+/** Whole halvings down to the least exponent, with one to spare. */
+const HALVINGS = Math.ceil(-LEAST_EXPONENT / Math.LN2) + 1;
+/** 2^(i - HALVINGS), and 2^(j / 1024). */
+const powers = Float64Array.from({ length: HALVINGS + 1 }, (_, i) => 2 ** (i - HALVINGS));
+const roots = Float64Array.from({ length: ROOTS }, (_, j) => 2 ** (j / ROOTS));
 
 /**
  * e^x for x in [-64, 0], with a relative error below 1e-14: three times as fast as Math.exp, which would be most of what
- * sampling from a large vocabulary costs. x is a step of the table and a rest r, |r| ≤ ln 2 / 64, whose series is short.
+ * sampling from a large vocabulary costs. x is a number of steps of ln 2 / 1024 and a rest r of half a step at most,
+ * whose series is over after the cube: r^4 / 24 < 1e-15.
  */
 export function exponential(x: number): number {
-  const step = (x * (1 / STEP) + (STEPS + 0.5)) | 0;
-  const r = x - (step - STEPS) * STEP;
-  return steps[step] * (1 + r * (1 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120))))));
+  const steps = (x * (1 / STEP) + (HALVINGS * ROOTS + 0.5)) | 0;
+  const r = x - (steps - HALVINGS * ROOTS) * STEP;
+  return powers[steps >> ROOT_BITS] * roots[steps & (ROOTS - 1)] * (1 + r * (1 + r * (1 / 2 + r * (1 / 6))));
 }

@@ -3,8 +3,8 @@ import { borderOf } from "./selection.js";
 
 /** Logits in a block. */
 const BLOCK = 64;
-/** -Infinity is never a candidate, whatever the floor. */
-const LOWEST = -Number.MAX_VALUE;
+/** Below every float32 but -Infinity, which is never a candidate; and its opposite above every one but Infinity. */
+const LOWEST = -1e300;
 
 /** How probabilities are taken: e^((logit - best) / temperature) beside the best token's, and nothing below `floor`. */
 export interface Weighing {
@@ -37,7 +37,23 @@ export class LogitBlocks {
     let most = -Infinity;
     let bestBlock = -1;
     for (let block = 0; block < this.#count; block++) {
-      const largest = largestIn(logits, block * BLOCK, Math.min(block * BLOCK + BLOCK, length));
+      const end = Math.min(block * BLOCK + BLOCK, length);
+      let largest = -Infinity;
+      let i = block * BLOCK;
+      // Four at a time: one branch that is hardly ever taken instead of four.
+      for (; i + 3 < end; i += 4) {
+        const a = logits[i];
+        const b = logits[i + 1];
+        const c = logits[i + 2];
+        const d = logits[i + 3];
+        if (a > largest || b > largest || c > largest || d > largest) {
+          if (a > largest) largest = a;
+          if (b > largest) largest = b;
+          if (c > largest) largest = c;
+          if (d > largest) largest = d;
+        }
+      }
+      for (; i < end; i++) if (logits[i] > largest) largest = logits[i];
       maxima[block] = largest;
       if (largest > most) {
         most = largest;
@@ -52,8 +68,8 @@ export class LogitBlocks {
     // k blocks have a logit that is not below the k-th largest of the blocks' largest ones.
     if (k > this.#count) return LOWEST;
     const keys = this.#sums;
-    for (let block = 0; block < this.#count; block++) keys[block] = Math.min(-this.#maxima[block], -LOWEST);
-    return Math.max(-(borderOf(keys, this.#count, k)?.key ?? -LOWEST), LOWEST);
+    for (let block = 0; block < this.#count; block++) keys[block] = keyOf(this.#maxima[block]);
+    return Math.max(-borderOf(keys, this.#count, k).key, LOWEST);
   }
 
   /** Writes the tokens with logits from `low` to `high`, and -logit as their keys, in the order of ids; says how many. */
@@ -72,7 +88,7 @@ export class LogitBlocks {
         const logit = logits[token];
         if (!(logit >= least && logit <= high)) continue;
         ids[size] = token;
-        keys[size++] = -logit;
+        keys[size++] = keyOf(logit);
       }
     }
     return size;
@@ -133,22 +149,7 @@ export function inverseOf(temperature: number): number {
   return Math.min(1 / temperature, Number.MAX_VALUE);
 }
 
-function largestIn(logits: Float32Array, start: number, end: number): number {
-  const whole = end - ((end - start) & 3);
-  let largest = -Infinity;
-  // Four at a time: one branch that is hardly ever taken instead of four.
-  for (let i = start; i < whole; i += 4) {
-    const a = logits[i];
-    const b = logits[i + 1];
-    const c = logits[i + 2];
-    const d = logits[i + 3];
-    if (a > largest || b > largest || c > largest || d > largest) {
-      if (a > largest) largest = a;
-      if (b > largest) largest = b;
-      if (c > largest) largest = c;
-      if (d > largest) largest = d;
-    }
-  }
-  for (let i = whole; i < end; i++) if (logits[i] > largest) largest = logits[i];
-  return largest;
+/** The order of selections is that of finite keys, the smallest first. */
+function keyOf(logit: number): number {
+  return Math.max(LOWEST, Math.min(-logit, -LOWEST));
 }

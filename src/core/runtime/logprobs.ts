@@ -8,7 +8,7 @@ import { candidates } from "./candidates.js";
  * best first, of equals the lower id. -Infinity where a token is impossible; such ones are not among the likeliest.
  */
 export function logprobsOf(logits: Float32Array, token: number, top: number): TokenLogprob {
-  if (!(token >= 0 && token < logits.length)) {
+  if (!(Number.isInteger(token) && token >= 0 && token < logits.length)) {
     throw new HfmsError("runtime_error", `token ${token} is not in the vocabulary of ${logits.length}`);
   }
   const overview = candidates.overview(logits, top);
@@ -16,7 +16,7 @@ export function logprobsOf(logits: Float32Array, token: number, top: number): To
   const { best, logSum } = overview;
   const logprob = (logit: number): number => {
     // Infinity - Infinity is not a number.
-    if (logit === best) return -logSum;
+    if (logit === best) return 0 - logSum;
     return logit > -Infinity ? logit - best - logSum : -Infinity;
   };
   return {

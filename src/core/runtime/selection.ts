@@ -10,93 +10,70 @@ export interface Border {
 
 /** Scratch of one call; calls can't overlap, since nothing here waits. */
 const masses = new Float64Array(BUCKETS);
-const counts = new Int32Array(BUCKETS);
-const few = new Int32Array(FEW);
+let scratch = new Int32Array(0);
 
 /**
  * The border of the fewest items, smallest keys first and of equal ones the lower index, whose weights come to `target`
- * together; each weighs 1 where no weights are given. Undefined when all of them don't. Keys are finite.
+ * together, or all when they don't; each weighs 1 where no weights are given. Keys are finite.
  *
- * Takes a few passes over the items whatever their order and number: a histogram over their range says in which bucket
- * the sum is reached, and only that bucket is looked into, until few are left in it.
+ * Three passes over the items whatever their order and number: a histogram over their range says in which bucket the
+ * sum is reached, and then only that bucket is looked into, until few are left.
  */
-export function borderOf(
-  keys: Float64Array,
-  size: number,
-  target: number,
-  weights?: Float64Array,
-): Border | undefined {
+export function borderOf(keys: Float64Array, size: number, target: number, weights?: Float64Array): Border {
+  if (scratch.length < size) scratch = new Int32Array(keys.length);
+  const items = scratch;
+  for (let i = 0; i < size; i++) items[i] = i;
+  let count = size;
+  let reached = 0;
+  while (count > FEW) {
+    const { low, high } = rangeOf(keys, items, count);
+    // Keys that are nearer to each other than this don't come from a model: they are equal.
+    if (high - low < 1e-290) break;
+    const scale = BUCKETS / (high - low);
+    fillHistogram({ keys, items, count, low, scale, weights });
+    let bucket = 0;
+    while (bucket < BUCKETS && reached + masses[bucket] < target) reached += masses[bucket++];
+    if (bucket === BUCKETS) return { key: high, index: size };
+    let found = 0;
+    for (let j = 0; j < count; j++) {
+      const item = items[j];
+      if (bucketOf(keys[item], low, scale) === bucket) items[found++] = item;
+    }
+    count = found;
+  }
+  return walk({ keys, items, count, target: target - reached, weights });
+}
+
+function rangeOf(keys: Float64Array, items: Int32Array, count: number): { low: number; high: number } {
   let low = Infinity;
   let high = -Infinity;
-  for (let i = 0; i < size; i++) {
-    const key = keys[i];
+  for (let j = 0; j < count; j++) {
+    const key = keys[items[j]];
     if (key < low) low = key;
     if (key > high) high = key;
   }
-  let reached = 0;
-  while (low < high) {
-    const scale = BUCKETS / (high - low);
-    // Nearer to each other than any two numbers of a model are.
-    if (!(scale < 1e290)) break;
-    fillHistogram(keys, size, { low, high, scale }, weights);
-    let bucket = 0;
-    while (bucket < BUCKETS && reached + masses[bucket] < target) reached += masses[bucket++];
-    // Sums in another order may differ in the last digit and miss a target that is all there is.
-    if (bucket === BUCKETS) return undefined;
-    let first = Infinity;
-    let last = -Infinity;
-    const ordered = counts[bucket] <= FEW;
-    let found = 0;
-    for (let i = 0; i < size; i++) {
-      const key = keys[i];
-      if (!(key >= low && key <= high) || bucketOf(key, low, scale) !== bucket) continue;
-      if (ordered) {
-        let place = found++;
-        for (; place > 0 && keys[few[place - 1]] > key; place--) few[place] = few[place - 1];
-        few[place] = i;
-      }
-      if (key < first) first = key;
-      if (key > last) last = key;
-    }
-    if (ordered) {
-      for (let place = 0; place < found; place++) {
-        const index = few[place];
-        reached += weights === undefined ? 1 : weights[index];
-        if (reached >= target || place === found - 1) return { key: keys[index], index };
-      }
-    }
-    low = first;
-    high = last;
-  }
-  // All that is left is equal.
-  for (let i = 0; i < size; i++) {
-    if (!(keys[i] >= low && keys[i] <= high)) continue;
-    reached += weights === undefined ? 1 : weights[i];
-    if (reached >= target) return { key: high, index: i };
-  }
-  return undefined;
+  return { low, high };
 }
 
-interface Range {
-  low: number;
-  high: number;
-  scale: number;
+interface Items {
+  keys: Float64Array;
+  items: Int32Array;
+  count: number;
+  weights?: Float64Array;
 }
 
-function fillHistogram(
-  keys: Float64Array,
-  size: number,
-  { low, high, scale }: Range,
-  weights?: Float64Array,
-): void {
-  masses.fill(0);
-  counts.fill(0);
-  for (let i = 0; i < size; i++) {
-    const key = keys[i];
-    if (!(key >= low && key <= high)) continue;
-    const bucket = bucketOf(key, low, scale);
-    counts[bucket]++;
-    masses[bucket] += weights === undefined ? 1 : weights[i];
+function fillHistogram({
+  keys,
+  items,
+  count,
+  low,
+  scale,
+  weights,
+}: Items & { low: number; scale: number }): void {
+  const sums = masses.fill(0);
+  for (let j = 0; j < count; j++) {
+    const item = items[j];
+    sums[bucketOf(keys[item], low, scale)] += weights === undefined ? 1 : weights[item];
   }
 }
 
@@ -104,4 +81,23 @@ function fillHistogram(
 function bucketOf(key: number, low: number, scale: number): number {
   const bucket = ((key - low) * scale) | 0;
   return bucket < BUCKETS ? bucket : BUCKETS - 1;
+}
+
+/** Puts few items, or equal ones, in order and goes along them. */
+function walk({ keys, items, count, target, weights }: Items & { target: number }): Border {
+  for (let j = 1; j < count; j++) {
+    const item = items[j];
+    let place = j;
+    for (; place > 0 && keys[items[place - 1]] > keys[item]; place--) items[place] = items[place - 1];
+    items[place] = item;
+  }
+  let reached = 0;
+  for (let j = 0; j < count; j++) {
+    const index = items[j];
+    reached += weights === undefined ? 1 : weights[index];
+    if (reached >= target) return { key: keys[index], index };
+  }
+  // All of them, also where their sum in another order differs in the last digit and misses the target.
+  const last = items[count - 1];
+  return { key: count > 0 ? keys[last] : Infinity, index: last };
 }

@@ -224,6 +224,9 @@ describe("a parameter out of its range", () => {
     ["topK", [-1, 1.5, Number.NaN]],
     ["topP", [0, -0.5, 1.01, Number.NaN]],
     ["minP", [-0.01, 1.1, Number.NaN]],
+    ["typicalP", [0, -0.5, 1.01, Number.NaN]],
+    ["minTokens", [-1, 0.5, 2 ** 53, Number.NaN]],
+    ["logprobs", [-1, 0.5, 21, Number.NaN]],
     ["repetitionPenalty", [0, -1, Number.NaN, Number.POSITIVE_INFINITY]],
     ["frequencyPenalty", [-2.1, 2.1, Number.NaN]],
     ["presencePenalty", [-2.1, 2.1, Number.NaN]],
@@ -240,6 +243,13 @@ describe("a parameter out of its range", () => {
     }
   });
 
+  it("ignoreEos is refused when it is not yes or no", () => {
+    const refused = expect.objectContaining({ code: "invalid_request", param: "ignoreEos" });
+    expect(() => parseSampling({ ignoreEos: 1 } as never)).toThrow(refused);
+    expect(() => parseSampling({ ignoreEos: "true" } as never)).toThrow(refused);
+    parseSampling({ ignoreEos: false });
+  });
+
   it("logitBias is refused when it maps no token ids to numbers", () => {
     const refused = expect.objectContaining({ code: "invalid_request", param: "logitBias" });
     expect(() => new Sampler({ logitBias: { a: 1 } as never })).toThrow(refused);
@@ -252,6 +262,9 @@ describe("a parameter out of its range", () => {
     parseSampling({
       temperature: 100,
       minP: 1,
+      typicalP: 1,
+      minTokens: 0,
+      logprobs: 20,
       frequencyPenalty: -2,
       presencePenalty: 2,
       logitBias: { 0: -100 },
