@@ -23,6 +23,7 @@ export class Decoder implements AsyncDisposable {
   readonly #graphs: DecoderGraphs;
   readonly #options: SessionOptions;
   readonly #sessions = new Map<string, Promise<Session>>();
+  #pairsSteps: Promise<boolean> | undefined;
   #disposed = false;
 
   private constructor(graphs: DecoderGraphs, info: DecoderInfo, options: SessionOptions) {
@@ -49,12 +50,33 @@ export class Decoder implements AsyncDisposable {
     return this.#graphs.prefill !== undefined && this.#graphs.usesPrefill(tokens) ? "prefill" : "step";
   }
 
+  /**
+   * Whether a step of one row is not bit-equal to the same row among others, so that it must never run alone where it
+   * may get company. It depends on the processor: without VNNI, MatMulNBits has a kernel of its own for one row of
+   * 4-bit blocks. Found by trying, once.
+   */
+  pairsSteps(): Promise<boolean> {
+    this.#pairsSteps ??= this.#compareSteps();
+    return this.#pairsSteps;
+  }
+
   createCache(slots = 1): KvCache {
     return new KvCache(this.info, slots, this.info.contextLength);
   }
 
   async createLane(graph: DecoderGraph): Promise<Lane> {
     return new Lane(await this.#open(this.#file(graph)), this.info);
+  }
+
+  async #compareSteps(): Promise<boolean> {
+    await using lane = await this.createLane("step");
+    const { vocabularySize } = this.info;
+    const cache = this.createCache(2);
+    cache.reserve(1, 0);
+    const rows = [1, 2].map((token) => ({ tokens: [token % vocabularySize], past: 0 }));
+    const alone = (await lane.run({ cache, rows: rows.slice(0, 1), logits: "last" })).data.slice();
+    const together = (await lane.run({ cache, rows, logits: "last" })).data;
+    return alone.some((logit, i) => logit !== together[i]);
   }
 
   #file(graph: DecoderGraph): string {

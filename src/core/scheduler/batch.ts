@@ -4,11 +4,19 @@ import type { Lane } from "../runtime/lane.js";
 import type { GenerationSequence } from "./generation-sequence.js";
 import { type BatchChange, slotsFor } from "./scheduler.js";
 
+/** Memory of an empty batch is kept for this many milliseconds: new memory costs as much as a step. */
+const IDLE_MS = 2000;
+
 /** The memory and the runs of the sequences that are decoded together, a slot for each. */
 export class Batch implements AsyncDisposable {
   readonly #decoder: Decoder;
   readonly #mostSlots: number;
   #cache: KvCache | undefined;
+  /** Memory of an earlier batch, for one that grows again soon. */
+  #spare: KvCache | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  /** A step of one sequence runs beside a row that nobody reads. */
+  #paired = false;
   #lane: Promise<Lane> | undefined;
   #running: readonly GenerationSequence[] = [];
 
@@ -17,34 +25,37 @@ export class Batch implements AsyncDisposable {
     this.#mostSlots = mostSlots;
   }
 
-  /** Bytes of keys and values. */
-  get byteLength(): number {
-    return this.#cache?.byteLength ?? 0;
+  /** To be awaited before the first change: what the runtime does with single rows on this machine. */
+  async open(): Promise<void> {
+    this.#paired = this.#mostSlots > 1 && (await this.#decoder.pairsSteps());
   }
 
   /** Moves memory as the scheduler says. `room` tokens more than they have now will fit. */
   change({ moves, joins, running }: BatchChange<GenerationSequence>, room: number): void {
     this.#running = running;
     if (running.length === 0) {
-      this.#cache = undefined;
+      this.#rest();
       return;
     }
+    clearTimeout(this.#idle);
     for (const { sequence, from, to } of moves) {
       this.#cache?.copyFrom(this.#cache, from, to, cachedLength(sequence));
     }
-    // The first sequence brings its memory along; nothing is copied for one that stays alone.
-    const [only] = joins;
-    if (running.length === 1 && only && only.sequence.cache) {
-      this.#cache = only.sequence.cache;
-      only.sequence.cache = undefined;
+    const places = new Map(
+      joins.flatMap(({ sequence, slot }) => (sequence.place ? [[slot, sequence.place] as const] : [])),
+    );
+    // A sequence that stays alone keeps the memory that it has.
+    const only = running.length === 1 ? places.get(0) : undefined;
+    if (only?.cache.slots === 1) {
+      if (this.#cache && this.#cache.slots > 1) this.#spare = this.#cache;
+      this.#cache = only.cache;
+      places.delete(0);
     }
-    const joining = new Set(joins.filter(({ sequence }) => sequence.cache).map(({ slot }) => slot));
-    this.#fit(running, joining, room);
-    for (const { sequence, slot } of joins) {
-      if (!sequence.cache) continue;
-      this.#cache?.copyFrom(sequence.cache, 0, slot, cachedLength(sequence));
-      sequence.cache = undefined;
+    this.#fit(running, new Set(places.keys()), room);
+    for (const [slot, { cache, slot: from }] of places) {
+      this.#cache?.copyFrom(cache, from, slot, cachedLength(running[slot]));
     }
+    for (const { sequence } of joins) sequence.place = undefined;
   }
 
   /** One token for every sequence; logits [sequences, vocabulary]. */
@@ -53,6 +64,7 @@ export class Batch implements AsyncDisposable {
       tokens: [tokens[tokens.length - 1]],
       past: tokens.length - 1,
     }));
+    if (this.#paired && rows.length === 1) rows.push({ tokens: [0], past: 0 });
     const lane = await this.#open();
     return (await lane.run({ cache: this.#cache!, rows, logits: "last", signal })).data;
   }
@@ -72,18 +84,27 @@ export class Batch implements AsyncDisposable {
     const { contextLength } = this.#decoder.info;
     const lengths = running.map(cachedLength);
     const longest = Math.min(Math.max(...lengths) + room, contextLength);
-    const needed = {
-      slots: slotsFor(running.length, this.#mostSlots),
-      capacity: capacityFor(longest, contextLength),
-    };
-    const slots = needed.slots > cache.slots || needed.slots * 4 <= cache.slots ? needed.slots : cache.slots;
-    const tooLarge = needed.capacity * 4 <= cache.capacity;
-    const capacity = needed.capacity > cache.capacity || tooLarge ? needed.capacity : cache.capacity;
-    cache.resize(
-      slots,
-      capacity,
-      lengths.map((length, slot) => (joining.has(slot) ? 0 : length)),
-    );
+    const kept = lengths.map((length, slot) => (joining.has(slot) ? 0 : length));
+    const slots = slotsFor(Math.max(running.length, this.#paired ? 2 : 1), this.#mostSlots);
+    const capacity = capacityFor(longest, contextLength);
+    const spare = this.#spare;
+    if (slots > cache.slots && spare && spare.slots >= slots && spare.capacity >= capacity) {
+      for (const [slot, length] of kept.entries()) if (length > 0) spare.copyFrom(cache, slot, slot, length);
+      this.#cache = spare;
+      this.#spare = undefined;
+      return;
+    }
+    cache.resize(fitted(slots, cache.slots), fitted(capacity, cache.capacity), kept);
+  }
+
+  /** Nobody runs: the memory waits a while for the next ones. */
+  #rest(): void {
+    if (this.#cache && this.#cache.slots > 1) this.#spare = this.#cache;
+    this.#cache = undefined;
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => {
+      this.#spare = undefined;
+    }, IDLE_MS).unref();
   }
 
   #open(): Promise<Lane> {
@@ -96,8 +117,15 @@ export class Batch implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await (await this.#lane?.catch(() => undefined))?.[Symbol.asyncDispose]();
+    clearTimeout(this.#idle);
     this.#cache = undefined;
+    this.#spare = undefined;
   }
+}
+
+/** What is needed, or what is there unless it is four times as much. */
+function fitted(needed: number, present: number): number {
+  return needed > present || needed * 4 <= present ? needed : present;
 }
 
 /** Positions that are in the cache: the newest token is not yet. */

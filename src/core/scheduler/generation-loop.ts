@@ -156,6 +156,7 @@ export class GenerationLoop implements AsyncDisposable {
 
   async #takeSteps(): Promise<void> {
     const vocabulary = this.#decoder.info.vocabularySize;
+    await this.#batch.open();
     while (!this.#disposed) {
       this.#again.delete("steps");
       const change = this.#scheduler.nextStep();
@@ -245,7 +246,7 @@ export class GenerationLoop implements AsyncDisposable {
   #leave(sequence: GenerationSequence): void {
     this.#scheduler.end(sequence);
     this.#sequences.delete(sequence);
-    sequence.cache = undefined;
+    sequence.place = undefined;
     // There may be room now for one that waits.
     if (this.#scheduler.waiting > 0) this.#start("prompts");
   }

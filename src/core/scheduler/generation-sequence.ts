@@ -59,8 +59,8 @@ export class GenerationSequence extends Sequence {
   readonly request: GenerationRequest;
   /** Prompt and output. */
   readonly tokens: number[];
-  /** Memory of its own, until it joins the batch. */
-  cache: KvCache | undefined;
+  /** Where its prompt's keys and values are, until it joins the batch: a slot of memory that it may share. */
+  place: { cache: KvCache; slot: number } | undefined;
   /** Tokens of the prompt that came from another one. */
   cachedTokens = 0;
   /** Guesses what follows, once it has run alone. */

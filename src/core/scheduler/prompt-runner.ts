@@ -1,5 +1,5 @@
 import type { Decoder, DecoderGraph } from "../runtime/decoder.js";
-import { type CachedPositions, capacityFor, type KvCache } from "../runtime/kv-cache.js";
+import type { CachedPositions, KvCache } from "../runtime/kv-cache.js";
 import type { Lane } from "../runtime/lane.js";
 import { logprobsOf } from "../runtime/logprobs.js";
 import { nextPiece } from "../runtime/prompt-pieces.js";
@@ -47,8 +47,11 @@ export class PromptRunner implements AsyncDisposable {
     const { prompt, promptLogprobs } = sequence.request;
     const graph = this.#decoder.graphFor(prompt.length);
     if (sequence.computed === 0) this.#reuse(sequence, graph);
-    sequence.cache ??= this.#decoder.createCache();
-    const { cache, cachedTokens } = sequence;
+    sequence.place ??= { cache: this.#decoder.createCache(), slot: 0 };
+    const {
+      place: { cache },
+      cachedTokens,
+    } = sequence;
     const past = Math.max(sequence.computed, cachedTokens);
     cache.reserve(prompt.length, past);
     const most = promptLogprobs === undefined ? size : Math.min(size, LOGPROBS_PIECE);
@@ -64,7 +67,7 @@ export class PromptRunner implements AsyncDisposable {
         sequence.promptLogprobs.push(logprobsOf(row(i), prompt[past + i + 1], promptLogprobs));
       }
     }
-    this.#keep(prompt, cache, graph, done);
+    this.#keep(prompt, cache, 0, graph, done);
     const last = promptLogprobs === undefined ? 0 : tokens.length - 1;
     return {
       sequence,
@@ -77,18 +80,16 @@ export class PromptRunner implements AsyncDisposable {
     const graph = this.#decoder.graphFor(sequences[0].promptLength);
     const longest = Math.max(...sequences.map(({ promptLength }) => promptLength));
     const shared = this.#decoder.createCache(sequences.length);
-    // One more: a width that would leave a token alone is padded.
     const { contextLength, vocabularySize } = this.#decoder.info;
-    shared.resize(sequences.length, capacityFor(Math.min(longest + 1, contextLength), contextLength), []);
+    // One more: a width that would leave a token alone is padded. None for what follows: that is the batch's memory.
+    shared.resize(sequences.length, Math.min(longest + 1, contextLength), []);
     const rows = sequences.map(({ request }) => ({ tokens: request.prompt, past: 0 }));
     const lane = await this.#lane(graph);
     const output = await lane.run({ cache: shared, rows, logits: "last", signal });
     return sequences.map((sequence, slot) => {
       const { promptLength } = sequence;
-      sequence.cache = this.#decoder.createCache();
-      sequence.cache.reserve(promptLength, 0);
-      sequence.cache.copyFrom(shared, slot, 0, promptLength);
-      this.#keep(sequence.request.prompt, sequence.cache, graph, promptLength);
+      sequence.place = { cache: shared, slot };
+      this.#keep(sequence.request.prompt, shared, slot, graph, promptLength);
       const logits = output.data.subarray(slot * vocabularySize, (slot + 1) * vocabularySize);
       return { sequence, computed: promptLength, logits };
     });
@@ -100,14 +101,15 @@ export class PromptRunner implements AsyncDisposable {
     if (promptLogprobs !== undefined) return;
     const blocks = this.#prefixes.match(prompt, graph, reusable(prompt.length));
     if (blocks.length === 0) return;
-    sequence.cache ??= this.#decoder.createCache();
-    sequence.cache.reserve(prompt.length, 0);
-    for (const [i, block] of blocks.entries()) sequence.cache.write(0, i * PREFIX_BLOCK, PREFIX_BLOCK, block);
+    const cache = this.#decoder.createCache();
+    cache.reserve(prompt.length, 0);
+    for (const [i, block] of blocks.entries()) cache.write(0, i * PREFIX_BLOCK, PREFIX_BLOCK, block);
+    sequence.place = { cache, slot: 0 };
     sequence.cachedTokens = blocks.length * PREFIX_BLOCK;
   }
 
-  #keep(prompt: readonly number[], cache: KvCache, graph: DecoderGraph, length: number): void {
-    this.#prefixes.keep(prompt, graph, length, (start) => cache.read(0, start, PREFIX_BLOCK));
+  #keep(prompt: readonly number[], cache: KvCache, slot: number, graph: DecoderGraph, length: number): void {
+    this.#prefixes.keep(prompt, graph, length, (start) => cache.read(slot, start, PREFIX_BLOCK));
   }
 
   async #lane(graph: DecoderGraph): Promise<Lane> {
