@@ -169,9 +169,11 @@ export class GenerationLoop implements AsyncDisposable {
       this.#batch.change(change, 1 + draft.length);
       if (running.length === 0) return;
       const start = performance.now();
-      const logits = await this.#run(running, (signal) =>
+      const run = this.#run(running, (signal) =>
         draft.length > 0 ? this.#batch.verify(draft, signal) : this.#batch.step(signal),
       );
+      await this.#lookAhead(running);
+      const logits = await run;
       if (!logits) continue;
       if (speculator) {
         this.#costs.ran(1 + draft.length, performance.now() - start);
@@ -185,6 +187,17 @@ export class GenerationLoop implements AsyncDisposable {
         await nextTurn();
         turn = performance.now();
       }
+    }
+  }
+
+  /** While the model runs, formats find out what they allow next. */
+  async #lookAhead(running: readonly GenerationSequence[]): Promise<void> {
+    const formatted = running.filter(({ request }) => request.matcher);
+    if (formatted.length === 0) return;
+    // The run is handed to its thread in the microtasks before this turn.
+    await nextTurn();
+    for (const sequence of formatted) {
+      if (!sequence.ended) this.#guard(sequence, () => sequence.lookAhead());
     }
   }
 

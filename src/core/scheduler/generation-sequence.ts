@@ -71,6 +71,8 @@ export class GenerationSequence extends Sequence {
   readonly arrived = performance.now();
   begun = 0;
   prompted = 0;
+  /** What the format allows next, where it is known already. */
+  #mask: Int32Array | undefined;
   readonly #result = Promise.withResolvers<GenerationEnd>();
 
   constructor(request: GenerationRequest) {
@@ -95,13 +97,19 @@ export class GenerationSequence extends Sequence {
     return this.tokens.length - this.promptLength;
   }
 
+  /** Finds out what the format allows next; worth doing while the model runs. */
+  lookAhead(): void {
+    this.#mask = this.request.matcher?.mask();
+  }
+
   /**
    * Chooses the token that follows these logits and says whether the sequence is over with it, and why. What the
    * caller's functions throw passes through.
    */
   take(logits: Float32Array): "stop" | "length" | undefined {
     const { sampler, matcher, stopTokens, onToken } = this.request;
-    const sampled = sampler.sample(logits, matcher?.mask());
+    const sampled = sampler.sample(logits, this.#mask ?? matcher?.mask());
+    this.#mask = undefined;
     this.tokens.push(sampled.token);
     const stops = stopTokens.has(sampled.token);
     if (!stops) matcher?.accept(sampled.token);

@@ -3,7 +3,9 @@ import type { LoadedModel } from "../model-pool.js";
 import type { AnswerEvent, Choice, GenerateEvent, GenerateRequest, SamplingParams } from "../requests.js";
 import { Sampler } from "../runtime/sampler.js";
 import type { GenerationEnd } from "../scheduler/generation-sequence.js";
+import type { Grammar } from "../text/grammar/index.js";
 import { Answer } from "./answer.js";
+import { compileAnswerFormat } from "./answer-format.js";
 import { EventQueue } from "./event-queue.js";
 import { type Prompt, readPrompt, tokenBudget } from "./prompt.js";
 
@@ -28,10 +30,11 @@ export async function* generate(
     request,
   );
   const params = sampling(request, model.manifest.sampling);
+  const grammar = await compileAnswerFormat(model, prompt, request, signal);
   const queue = new EventQueue<AnswerEvent>();
   const stopped = new AbortController();
   const all = signal ? AbortSignal.any([signal, stopped.signal]) : stopped.signal;
-  const job: Job = { model, request, prompt, maxTokens, params, queue, signal: all };
+  const job: Job = { model, request, prompt, grammar, maxTokens, params, queue, signal: all };
   // The best are known at the end: nothing is sent before.
   const silent = made > kept;
   const start = performance.now();
@@ -56,6 +59,7 @@ interface Job {
   model: LoadedModel;
   request: GenerateRequest;
   prompt: Prompt;
+  grammar?: Grammar;
   maxTokens: number;
   params: SamplingParams;
   queue: EventQueue<AnswerEvent>;
@@ -80,7 +84,7 @@ async function runAll(job: Job, count: number, silent: boolean): Promise<Finishe
 }
 
 async function runOne(
-  { model, request, prompt, maxTokens, params, queue, signal }: Job,
+  { model, request, prompt, grammar, maxTokens, params, queue, signal }: Job,
   index: number,
   silent: boolean,
   onPrompt?: () => void,
@@ -107,11 +111,13 @@ async function runOne(
       if (!silent) queue.push(event);
     },
   });
+  using matcher = grammar?.matcher();
   const { echo, logprobs } = request;
   const end = await loop.generate({
     prompt: prompt.tokens,
     maxTokens,
     sampler,
+    matcher,
     stopTokens: ends,
     signal,
     priority: request.priority,
