@@ -120,24 +120,27 @@ const writeCodePoints: LeafWriter = (nfa, leaf, from, to) => {
     }
     nfa.join(at, to);
   } else if (leaf.kind === "automaton") {
-    copyAutomaton(nfa, leaf.automaton, from, to, (...edge) => nfa.edge(...edge));
+    copyAutomaton(nfa, leaf.automaton, from, to, (state, edges) => {
+      for (const edge of edges) nfa.edge(state, ...edge);
+    });
   }
 };
 
-/** Adds an automaton between two states; `edge` says how its edges are spelled. */
+/** Adds an automaton between two states; `spell` writes the edges of a state: low, high, target. */
 export function copyAutomaton(
   nfa: Nfa,
   automaton: Automaton,
   from: number,
   to: number,
-  edge: (from: number, low: number, high: number, to: number) => void,
+  spell: (from: number, edges: [number, number, number][]) => void,
 ): void {
   const states = automaton.edges.map(() => nfa.state());
   nfa.join(from, states[0]);
   automaton.edges.forEach((edges, state) => {
     if (automaton.accepting[state]) nfa.join(states[state], to);
-    for (let i = 0; i < edges.length; i += 3)
-      edge(states[state], edges[i], edges[i + 1], states[edges[i + 2]]);
+    const triples: [number, number, number][] = [];
+    for (let i = 0; i < edges.length; i += 3) triples.push([edges[i], edges[i + 1], states[edges[i + 2]]]);
+    spell(states[state], triples);
   });
 }
 

@@ -43,28 +43,3 @@ export function negate(set: Ranges): Ranges {
 export function characters(text: string): Ranges {
   return union([...text].map((character) => [character.codePointAt(0)!, character.codePointAt(0)!] as const));
 }
-
-/** The longest code point of each length in bytes. */
-const lengthEnds = [0x7f, 0x7ff, 0xffff, 0x10ffff];
-
-/**
- * The UTF-8 spellings of a range of code points, as sequences of byte ranges. A range is cut until all its members
- * have the same length and every byte but the first varies over all values or stays the same.
- */
-export function utf8Sequences(low: number, high: number): Ranges[] {
-  for (const end of lengthEnds) {
-    if (low <= end && high > end) return [...utf8Sequences(low, end), ...utf8Sequences(end + 1, high)];
-  }
-  for (const bits of [6, 12, 18]) {
-    const mask = (1 << bits) - 1;
-    if (high <= 0x7f || (low & ~mask) === (high & ~mask)) continue;
-    if ((low & mask) !== 0) {
-      return [...utf8Sequences(low, low | mask), ...utf8Sequences((low | mask) + 1, high)];
-    }
-    if ((high & mask) !== mask) {
-      return [...utf8Sequences(low, (high & ~mask) - 1), ...utf8Sequences(high & ~mask, high)];
-    }
-  }
-  const [first, last] = [low, high].map((code) => Buffer.from(String.fromCodePoint(code), "utf8"));
-  return [Array.from(first, (byte, index) => [byte, last[index]] as const)];
-}

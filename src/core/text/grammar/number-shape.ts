@@ -20,26 +20,34 @@ export function numberExpression(shape: NumberShape, integer: boolean): Expressi
   if (min === Number.NEGATIVE_INFINITY && max === Number.POSITIVE_INFINITY && multiples.length === 0) {
     return integer ? anyInteger : anyNumber;
   }
+  // A multiple of a whole number is whole.
+  const whole = integer || multiples.length > 0;
+  const reader = new NumberReader(whole ? wholeBounds(shape) : shape, whole, commonMultiple(multiples));
+  return { kind: "automaton", automaton: explore(reader), spelling: "plain" };
+}
+
+function commonMultiple(multiples: NumberShape["multiples"]): number {
+  let common = 1;
   for (const { of, at } of multiples) {
-    if (!(Number.isInteger(of) && of > 0 && of <= MAX_MULTIPLE)) {
+    const greatest = (a: number, b: number): number => (b === 0 ? a : greatest(b, a % b));
+    const next = Number.isInteger(of) && of > 0 ? (common / greatest(common, of)) * of : Number.NaN;
+    if (!(next <= MAX_MULTIPLE)) {
       throw refuse(
         at,
         `multipleOf is only supported with whole numbers from 1 to ${MAX_MULTIPLE}, not ${of}`,
       );
     }
+    common = next;
   }
-  // A multiple of a whole number is whole.
-  const whole = integer || multiples.length > 0;
-  const automaton = explore(new NumberReader(whole ? wholeBounds(shape) : shape, whole));
-  return { kind: "automaton", automaton, spelling: "plain" };
+  return common;
 }
 
 function wholeBounds({ min, aboveMin, max, belowMax, multiples }: NumberShape): NumberShape {
   const low = aboveMin && Number.isInteger(min) ? min + 1 : Math.ceil(min);
   const high = belowMax && Number.isInteger(max) ? max - 1 : Math.floor(max);
   return {
-    min: Math.max(low, -MAX_INTEGER),
-    max: Math.min(high, MAX_INTEGER),
+    min: low === Number.NEGATIVE_INFINITY ? low : Math.max(low, -MAX_INTEGER),
+    max: high === Number.POSITIVE_INFINITY ? high : Math.min(high, MAX_INTEGER),
     aboveMin: false,
     belowMax: false,
     multiples,
@@ -59,8 +67,8 @@ interface Reading {
   something: boolean;
   toMin: Order;
   toMax: Order;
-  /** By each of the multiples. */
-  remainders: readonly number[];
+  /** Of the division by what it must be a multiple of. */
+  remainder: number;
 }
 
 /** A bound's magnitude in decimal digits, written out. */
@@ -80,19 +88,24 @@ class NumberReader {
     something: false,
     toMin: 0,
     toMax: 0,
-    remainders: [],
+    remainder: 0,
   };
   readonly #shape: NumberShape;
   readonly #whole: boolean;
+  readonly #multiple: number;
+  /** Digits that a number may have. */
+  readonly #longest: number;
   readonly #min?: Digits;
   readonly #max?: Digits;
 
-  constructor(shape: NumberShape, whole: boolean) {
+  constructor(shape: NumberShape, whole: boolean, multiple: number) {
+    this.#multiple = multiple;
     this.#shape = shape;
     this.#whole = whole;
     this.#min = Number.isFinite(shape.min) ? digitsOf(shape.min) : undefined;
     this.#max = Number.isFinite(shape.max) ? digitsOf(shape.max) : undefined;
-    this.start.remainders = shape.multiples.map(() => 0);
+    const large = [this.#min, this.#max].some((bound) => bound && bound.whole.length > MAX_DIGITS);
+    this.#longest = whole && large ? MAX_DIGITS + 1 : MAX_DIGITS;
   }
 
   read(state: Reading, character: string): Reading | undefined {
@@ -103,8 +116,7 @@ class NumberReader {
       return { ...state, phase: "point" };
     }
     const inFraction = state.phase === "point" || state.phase === "fraction";
-    const longest = this.#whole ? MAX_DIGITS + 1 : MAX_DIGITS;
-    if (state.phase === "zero" || state.digits + state.decimals >= longest) return undefined;
+    if (state.phase === "zero" || state.digits + state.decimals >= this.#longest) return undefined;
     const [digits, decimals] = inFraction
       ? [state.digits, state.decimals + 1]
       : [state.digits + 1, state.decimals];
@@ -125,9 +137,7 @@ class NumberReader {
       something: state.something || character !== "0",
       toMin: compare(state.toMin, this.#min),
       toMax: compare(state.toMax, this.#max),
-      remainders: state.remainders.map(
-        (rest, index) => (rest * 10 + Number(character)) % this.#shape.multiples[index].of,
-      ),
+      remainder: (state.remainder * 10 + Number(character)) % this.#multiple,
     };
   }
 
@@ -143,7 +153,7 @@ class NumberReader {
     return (
       (this.#min === undefined || (aboveMin ? low > 0 : low >= 0)) &&
       (this.#max === undefined || (belowMax ? high < 0 : high <= 0)) &&
-      state.remainders.every((rest) => rest === 0)
+      state.remainder === 0
     );
   }
 

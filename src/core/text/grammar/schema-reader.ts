@@ -118,7 +118,7 @@ export class SchemaReader {
 
 /** A name for schemas that hold together; the same ones have the same name. */
 export function keyOf(simplified: Conjunction): string {
-  return simplified.map(({ at }) => at).join("&");
+  return simplified.map(({ at }) => `#${at}`).join("&");
 }
 
 const notes = [

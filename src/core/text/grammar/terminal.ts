@@ -1,6 +1,6 @@
 import { type Automaton, copyAutomaton, determinize, type LeafWriter, Nfa, write } from "./automaton.js";
-import { type Ranges, utf8Sequences } from "./code-points.js";
 import type { Expression } from "./expression.js";
+import { type CharacterEdge, writeUtf8 } from "./utf8.js";
 
 /** A regular part of a format as tables: its texts byte by byte. State 0 is the start. */
 export interface Terminal {
@@ -51,48 +51,45 @@ function tabulate({ accepting, edges }: Automaton): Terminal {
 
 const writeBytes: LeafWriter = (nfa, leaf, from, to) => {
   if (leaf.kind === "text") {
-    let at = from;
-    for (const byte of Buffer.from(leaf.text, "utf8")) {
-      const next = nfa.state();
-      nfa.edge(at, byte, byte, next);
-      at = next;
-    }
-    nfa.join(at, to);
+    writePath(nfa, from, Buffer.from(leaf.text, "utf8"), to);
   } else if (leaf.kind === "characters") {
-    for (const [low, high] of leaf.ranges) writeUtf8(nfa, from, low, high, to);
+    writeUtf8(
+      nfa,
+      from,
+      leaf.ranges.map(([low, high]) => [low, high, to]),
+    );
   } else if (leaf.kind === "automaton") {
     const spell = leaf.spelling === "json" ? writeJson : writeUtf8;
-    copyAutomaton(nfa, leaf.automaton, from, to, (...edge) => spell(nfa, ...edge));
+    copyAutomaton(nfa, leaf.automaton, from, to, (state, edges) => spell(nfa, state, edges));
   }
 };
 
-function writeUtf8(nfa: Nfa, from: number, low: number, high: number, to: number): void {
-  for (const bytes of utf8Sequences(low, high)) writePath(nfa, from, bytes, to);
+function writePath(nfa: Nfa, from: number, bytes: Uint8Array, to: number): void {
+  let at = from;
+  for (const byte of bytes) {
+    const next = nfa.state();
+    nfa.edge(at, byte, byte, next);
+    at = next;
+  }
+  nfa.join(at, to);
 }
 
-function writePath(nfa: Nfa, from: number, bytes: Ranges, to: number): void {
-  let at = from;
-  bytes.forEach(([low, high], index) => {
-    const next = index === bytes.length - 1 ? to : nfa.state();
-    nfa.edge(at, low, high, next);
-    at = next;
-  });
-}
+/** What a JSON string must escape. */
+const escaped = [...Array(0x20).keys(), 0x22, 0x5c];
 
 /** Characters inside a JSON string, spelled as JSON.stringify does: escaped only where they must be. */
-function writeJson(nfa: Nfa, from: number, low: number, high: number, to: number): void {
-  let start = low;
-  for (const special of [...Array(0x20).keys(), 0x22, 0x5c]) {
-    if (special < start || special > high) continue;
-    if (special > start) writeUtf8(nfa, from, start, special - 1, to);
-    const spelled = JSON.stringify(String.fromCharCode(special)).slice(1, -1);
-    writePath(
-      nfa,
-      from,
-      [...spelled].map((character) => [character.charCodeAt(0), character.charCodeAt(0)] as const),
-      to,
-    );
-    start = special + 1;
+function writeJson(nfa: Nfa, from: number, edges: readonly CharacterEdge[]): void {
+  const plain: CharacterEdge[] = [];
+  for (const [low, high, to] of edges) {
+    let start = low;
+    for (const code of escaped) {
+      if (code < low || code > high) continue;
+      const spelled = JSON.stringify(String.fromCharCode(code)).slice(1, -1);
+      writePath(nfa, from, Buffer.from(spelled, "latin1"), to);
+      if (code > start) plain.push([start, code - 1, to]);
+      start = code + 1;
+    }
+    if (start <= high) plain.push([start, high, to]);
   }
-  if (start <= high) writeUtf8(nfa, from, start, high, to);
+  writeUtf8(nfa, from, plain);
 }
