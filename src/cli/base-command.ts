@@ -1,6 +1,6 @@
 import { Command } from "@oclif/core/command";
 import * as Flags from "@oclif/core/flags";
-import { Engine } from "../core/index.js";
+import { Engine, readConfig } from "../core/index.js";
 import { Interrupted } from "./error-report.js";
 import { toJson } from "./json.js";
 import { ProgressDisplay } from "./progress.js";
@@ -44,8 +44,10 @@ export abstract class BaseCommand extends Command {
     return this.#display;
   }
 
-  protected openEngine(): Promise<Engine> {
-    return Engine.open();
+  /** @param answers how many answers are made at the same time; one at a time may guess ahead */
+  protected openEngine(answers?: number): Promise<Engine> {
+    const config = readConfig();
+    return Engine.open({ ...config, sequences: config.sequences ?? answers });
   }
 
   /** While `work` runs, Ctrl-C fires only the signal that `work` gets, and the command goes on. */

@@ -61,12 +61,12 @@ From a pipe it answers once, like \`hfms run\`.`;
           hint: "pipe a question in, or use `hfms run`",
         });
       }
-      await using engine = await this.openEngine();
+      await using engine = await this.openEngine(1);
       await this.converse({ engine, choice, settings, conversation, verbose: flags.verbose });
       return undefined;
     }
     conversation.ask(await readPrompt({ words: [] }, this.signal));
-    await using engine = await this.openEngine();
+    await using engine = await this.openEngine(1);
     const request = { ...choice, ...settings.request, prompt: conversation.messages };
     const answer = await followAnswer(engine.generate(request, this.signal), {
       display: this.display,

@@ -83,8 +83,8 @@ Without any word, the model is ${defaultModels.generate}.`;
       raw: flags.raw,
     };
     const prompt = await readPrompt({ words, file: flags.file }, this.signal);
-    await using engine = await this.openEngine();
     const answers = Math.max(request.n ?? 1, request.bestOf ?? 1);
+    await using engine = await this.openEngine(answers);
     const answer = await followAnswer(engine.generate({ ...request, prompt }, this.signal), {
       display: this.display,
       print: json ? "none" : answers > 1 ? "whole" : "stream",
