@@ -2,7 +2,7 @@
 // written. See README.md.
 import path from "node:path";
 import { type Dtype, Engine, readConfig } from "hfms";
-import { generate, promptOf } from "./generation.ts";
+import { generate, promptMaker } from "./generation.ts";
 import { readOptions } from "./options.ts";
 import { llamaBench, llamaVersion } from "./peers/llama-bench.ts";
 import { Recorder } from "./report.ts";
@@ -20,10 +20,8 @@ const model = path.join(peers, "models", `${file}.Q4_1.gguf`);
 
 await using engine = await Engine.open({ ...readConfig(), threads });
 const dtypes = options.dtypes as Dtype[];
-const prompts = {
-  short: await promptOf(engine, model, dtypes[0], SHORT),
-  long: await promptOf(engine, model, dtypes[0], LONG),
-};
+const prompts = promptMaker(engine, { model, dtype: dtypes[0] });
+const newPrompt = async (tokens: number): Promise<string> => (await prompts.make(1, tokens))[0];
 
 interface Contender {
   name: string;
@@ -37,13 +35,16 @@ function hfms(dtype: Dtype): Contender {
   return {
     name: `hfms ${dtype === "auto" ? "auto (int8)" : dtype}`,
     // The first token comes out of the prompt's run, so one more makes TOKENS steps.
-    decode: async (depth) =>
-      (await generate(engine, { model, dtype, prompt: prompts[depth], tokens: TOKENS + 1 })).timings
-        .generate_per_second,
+    async decode(depth) {
+      const prompt = await newPrompt(depth === "short" ? SHORT : LONG);
+      const { timings } = await generate(engine, { model, dtype, prompt, tokens: TOKENS + 1 });
+      return timings.generate_per_second;
+    },
     async prefill() {
       const rates: number[] = [];
       for (let i = 0; i < PROMPT_REPETITIONS; i++) {
-        const { timings } = await generate(engine, { model, dtype, prompt: prompts.long, tokens: 1 });
+        const prompt = await newPrompt(LONG);
+        const { timings } = await generate(engine, { model, dtype, prompt, tokens: 1 });
         rates.push(timings.prompt_per_second);
       }
       return middle(rates);

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { type Dtype, Engine, readConfig } from "hfms";
-import { generate, promptOf } from "./generation.ts";
+import { generate, promptMaker } from "./generation.ts";
 import { readOptions } from "./options.ts";
 import { openRawGraph } from "./raw-graph.ts";
 import { Recorder } from "./report.ts";
@@ -23,20 +23,18 @@ const recorder = await Recorder.start(engine, {
 });
 
 for (const dtype of options.dtypes as Dtype[]) {
-  const prompts = new Map<number, string>();
-  for (const depth of DEPTHS) prompts.set(depth, await promptOf(engine, model, dtype, depth));
+  const prompts = promptMaker(engine, { model, dtype });
+  // Builds the graph where it is missing, and warms it.
+  const [first] = await prompts.make(1, DEPTHS[0]);
+  await generate(engine, { model, dtype, prompt: first, tokens: 16 });
   const { directory, used } = await builtGraph(dtype);
   const { info } = JSON.parse(readFileSync(path.join(directory, "hfms.json"), "utf8"));
   const raw = await openRawGraph(path.join(directory, "model.onnx"), info, { threads, capacity: 512 });
   const name = { engine: `engine, ${used}`, raw: `bare loop, ${used}` };
   const turns = [
     async (depth: number) => {
-      const { timings } = await generate(engine, {
-        model,
-        dtype,
-        prompt: prompts.get(depth)!,
-        tokens: TOKENS + 1,
-      });
+      const [prompt] = await prompts.make(1, depth);
+      const { timings } = await generate(engine, { model, dtype, prompt, tokens: TOKENS + 1 });
       recorder.add(`decode past ${depth}`, name.engine, "tokens/s", timings.generate_per_second);
     },
     async (depth: number) => {

@@ -2,6 +2,7 @@
 export { bench, readBenchResult } from "./bench/bench.js";
 export { type BenchComparison, caseName, compareBenchResults } from "./bench/compare.js";
 export { type BenchMeasure, benchMeasures } from "./bench/measures.js";
+export { PromptMaker } from "./bench/prompts.js";
 export type { BenchEvent, BenchRequest, BenchRunEvent } from "./bench/request.js";
 export type { BenchCase, BenchResult } from "./bench/result.js";
 export type { Summary } from "./bench/statistics.js";

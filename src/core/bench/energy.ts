@@ -7,6 +7,9 @@ const POWERCAP = "/sys/class/powercap";
 /** Counters run over after some minutes at full power: often enough to notice each time. */
 const RAPL_INTERVAL_MS = 5000;
 const GPU_INTERVAL_MS = 100;
+const NVIDIA_SMI = "nvidia-smi";
+/** A driver that sleeps takes a second or two to wake. */
+const NVIDIA_PATIENCE_MS = 5000;
 
 /** Joules since the meter began or since they were last taken; absent where nothing counts them, or it has failed. */
 export interface Energy {
@@ -36,10 +39,10 @@ export async function openEnergyMeter({
   folder?: string;
 }): Promise<EnergyMeter> {
   const processor = await openRapl(folder);
-  const card = gpu ? openNvidia() : undefined;
+  const card = gpu ? await openNvidia() : undefined;
   return {
     pids: card?.pids ?? [],
-    missing: typeof processor === "string" ? [processor] : [],
+    missing: [processor, card?.missing].filter((reason) => typeof reason === "string"),
     async take() {
       return {
         processor: typeof processor === "string" ? undefined : await processor.joules(),
@@ -124,25 +127,34 @@ export function counted(before: number, now: number, range: number): number {
   return now >= before ? now - before : now + range - before;
 }
 
-function openNvidia(): Meter & { pids: number[] } {
+/** Comes back when the first card has told its power, or when none will. */
+async function openNvidia(): Promise<Meter & { pids: number[]; missing?: string }> {
   const child = spawn(
-    "nvidia-smi",
+    NVIDIA_SMI,
     ["--query-gpu=index,power.draw", "--format=csv,noheader,nounits", `--loop-ms=${GPU_INTERVAL_MS}`],
     { stdio: ["ignore", "pipe", "ignore"], windowsHide: true },
   );
   const total = powerIntegral();
   let failed = false;
+  const { promise: answered, resolve } = Promise.withResolvers<void>();
   const fail = (): void => {
     failed = true;
+    resolve();
   };
   child.once("error", fail);
   child.once("close", fail);
   createInterface({ input: child.stdout }).on("line", (line) => {
-    if (!total.add(line, performance.now())) fail();
+    if (total.add(line, performance.now())) resolve();
+    else fail();
   });
   child.unref();
+  const patience = setTimeout(fail, NVIDIA_PATIENCE_MS);
+  await answered;
+  clearTimeout(patience);
+  if (failed) child.kill();
   return {
     pids: child.pid === undefined ? [] : [child.pid],
+    missing: failed ? `no energy of the GPUs: ${NVIDIA_SMI} tells no power here` : undefined,
     joules: async () => {
       const joules = total.take(performance.now());
       return failed ? undefined : joules;

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { counted, openEnergyMeter, powerIntegral } from "../../../src/core/bench/energy.js";
 
 let folder = "";
@@ -93,6 +93,38 @@ describe("the cards' power", () => {
     expect(total.add("0, 200.00", 2000)).toBe(true);
     expect(total.take(3000)).toBeCloseTo(100 + 200 + 101, 9);
     expect(total.take(3500)).toBeCloseTo(125.25, 9);
+  });
+
+  /** The vendor's tool, saying what it says on a machine that has one. */
+  async function withTool(lines: string): Promise<void> {
+    const tool = path.join(folder, "nvidia-smi");
+    await writeFile(tool, `#!/bin/sh\nprintf '${lines}'\nexec sleep 60\n`, { mode: 0o755 });
+    const { PATH } = process.env;
+    process.env.PATH = `${folder}:${PATH}`;
+    onTestFinished(() => {
+      process.env.PATH = PATH;
+    });
+  }
+
+  it("is there from the start of the first run, and no process stays behind", async () => {
+    await withTool("0, 68.42\\n1, 70.10\\n");
+    const meter = await openEnergyMeter({ gpu: true, folder });
+    expect((await meter.take()).gpu).toBeGreaterThanOrEqual(0);
+    expect(meter.missing).toEqual([expect.stringMatching(/no energy: .*RAPL/)]);
+    const [pid] = meter.pids;
+    expect(() => process.kill(pid, 0)).not.toThrow();
+    meter.stop();
+    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow());
+  });
+
+  it("is absent with a reason where the tool tells none, or is missing", async () => {
+    const reason = "no energy of the GPUs: nvidia-smi tells no power here";
+    await withTool("0, [N/A]\\n");
+    const silent = await openEnergyMeter({ gpu: true, folder });
+    expect(silent.missing).toContain(reason);
+    expect((await silent.take()).gpu).toBeUndefined();
+    process.env.PATH = path.join(folder, "nowhere");
+    expect((await openEnergyMeter({ gpu: true, folder })).missing).toContain(reason);
   });
 
   it.each(["0, [N/A]", "0, [Not Supported]", "", "Failed to initialize NVML"])(
