@@ -159,7 +159,11 @@ export class ConfigurationTable {
     const key = reached.key();
     let known = this.#known.get(key);
     if (!known) {
-      if (this.#known.size >= MAX_REMEMBERED) this.#known.clear();
+      if (this.#known.size >= MAX_REMEMBERED) {
+        // They hold each other through their steps.
+        for (const configuration of this.#known.values()) configuration.steps.clear();
+        this.#known.clear();
+      }
       known = { threads: reached.threads, accepting: reached.accepting, steps: new Map() };
       this.#known.set(key, known);
     }

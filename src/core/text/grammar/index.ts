@@ -1,9 +1,8 @@
-import { setImmediate } from "node:timers/promises";
-import { throwIfAborted } from "../../errors.js";
+import { HfmsError, throwIfAborted } from "../../errors.js";
 import type { OutputFormat } from "../../requests.js";
 import { formatExpression } from "./format.js";
 import { type Grammar, ProgramGrammar } from "./matcher.js";
-import { compileProgram } from "./program.js";
+import { compileProgram, type Program } from "./program.js";
 import type { GrammarVocabulary } from "./vocabulary.js";
 
 export type { Grammar, GrammarMatcher } from "./matcher.js";
@@ -29,14 +28,25 @@ export async function compileGrammar(
   const key = JSON.stringify(format);
   let grammar = grammars.get(key);
   if (!grammar) {
-    const program = compileProgram(formatExpression(format));
-    // Other requests go on between the two long steps: the first time, the vocabulary is sorted in the second.
-    await setImmediate();
+    const program = programOf(format);
+    grammar = new ProgramGrammar(program, vocabulary, await vocabulary.trie());
     throwIfAborted(signal);
-    grammar = new ProgramGrammar(program, vocabulary);
   }
   grammars.delete(key);
   grammars.set(key, grammar);
   if (grammars.size > MAX_GRAMMARS) grammars.delete(grammars.keys().next().value!);
   return grammar;
+}
+
+function programOf(format: OutputFormat): Program {
+  try {
+    return compileProgram(formatExpression(format));
+  } catch (error) {
+    // What is nested in thousands of levels exhausts the stack.
+    if (!(error instanceof RangeError)) throw error;
+    throw new HfmsError("invalid_request", "the output format is nested too deeply", {
+      param: "format",
+      cause: error,
+    });
+  }
 }

@@ -1,5 +1,15 @@
 import type { JsonSchema } from "../../requests.js";
-import { choice, type Expression, empty, nothing, optional, repeat, sequence, text } from "./expression.js";
+import {
+  choice,
+  type Expression,
+  empty,
+  nothing,
+  optional,
+  type Rule,
+  repeat,
+  sequence,
+  text,
+} from "./expression.js";
 import {
   anyArray,
   anyBoolean,
@@ -12,6 +22,7 @@ import {
 } from "./json-text.js";
 import { numberExpression } from "./number-shape.js";
 import { objectExpression } from "./object-shape.js";
+import { refuse } from "./schema-document.js";
 import { keyOf, SchemaReader, type SchemaReading } from "./schema-reader.js";
 import { type ArrayShape, anyShape, type Conjunction, type Shape, type TypeName } from "./shape.js";
 import { allows } from "./shape-value.js";
@@ -27,19 +38,33 @@ export function schemaExpression(
   reading: SchemaReading = { literal: false },
 ): Expression {
   const reader = new SchemaReader(schema, reading);
-  return new SchemaWriter(reader).value([reader.document.root]);
+  return new SchemaWriter(reader).write([reader.document.root]);
 }
+
+/** References that are merged with each other can unfold without end. */
+const MAX_RULES = 10_000;
 
 class SchemaWriter {
   readonly #reader: SchemaReader;
   /** By the schemas that hold together: what refers to itself finds its rule here. */
   readonly #known = new Map<string, Expression & { kind: "rule" }>();
+  readonly #pending: { rule: Rule; schemas: Conjunction }[] = [];
 
   constructor(reader: SchemaReader) {
     this.#reader = reader;
   }
 
-  value(schemas: Conjunction): Expression {
+  /** The expression of the whole schema. Rules are written one after the other: a deep schema needs no deep stack. */
+  write(schemas: Conjunction): Expression {
+    const root = this.#value(schemas);
+    for (let next = this.#pending.pop(); next; next = this.#pending.pop()) {
+      const shapes = this.#reader.shapesOf(next.schemas);
+      next.rule.expression = choice(...shapes.map((shape) => this.#shape(shape)));
+    }
+    return root;
+  }
+
+  #value(schemas: Conjunction): Expression {
     const simple = this.#reader.simplify(schemas);
     if (simple.length === 0) return anyValue;
     if (simple.some(({ schema }) => schema === false)) return nothing;
@@ -48,8 +73,8 @@ class SchemaWriter {
     if (known) return known;
     const made = { kind: "rule" as const, rule: { name: key || "/", expression: empty } };
     this.#known.set(key, made);
-    const shapes = this.#reader.shapesOf(simple);
-    made.rule.expression = choice(...shapes.map((shape) => this.#shape(shape)));
+    if (this.#known.size > MAX_RULES) throw refuse("", `the schema needs more than ${MAX_RULES} rules`);
+    this.#pending.push({ rule: made.rule, schemas: simple });
     return made;
   }
 
@@ -79,21 +104,21 @@ class SchemaWriter {
         return arrays === anyShape.arrays ? anyArray : this.#array(arrays);
       case "object":
         if (objects === anyShape.objects) return anyObject;
-        return objectExpression(objects, this.#reader, (schemas) => this.value(schemas));
+        return objectExpression(objects, this.#reader, (schemas) => this.#value(schemas));
     }
   }
 
   #array({ prefix, items, minItems, maxItems }: ArrayShape): Expression {
     if (maxItems < minItems) return nothing;
-    if (prefix.length === 0) return arrayOf(this.value(items ?? []), minItems, maxItems);
+    if (prefix.length === 0) return arrayOf(this.#value(items ?? []), minItems, maxItems);
     const closed = !this.#reader.reading.literal && items === undefined && minItems <= prefix.length;
-    const rest = closed ? nothing : this.value(items ?? []);
+    const rest = closed ? nothing : this.#value(items ?? []);
     const more = Math.max(0, minItems - prefix.length);
     let tail =
       maxItems > prefix.length ? repeat(sequence(comma, rest), more, maxItems - prefix.length) : empty;
     for (let index = prefix.length - 1; index >= 0; index--) {
       if (index >= maxItems) continue;
-      const item = sequence(index > 0 ? comma : empty, this.value(prefix[index]), tail);
+      const item = sequence(index > 0 ? comma : empty, this.#value(prefix[index]), tail);
       tail = index >= minItems ? optional(item) : item;
     }
     return sequence(text("["), tail, text("]"));

@@ -2,6 +2,7 @@ import { HfmsError } from "../../errors.js";
 import { type Configuration, ConfigurationTable } from "./configuration.js";
 import type { Program } from "./program.js";
 import { TokenMasks } from "./token-mask.js";
+import type { TokenTrie } from "./token-trie.js";
 import type { GrammarVocabulary } from "./vocabulary.js";
 
 /** A compiled format; any number of answers can be held to it at the same time. */
@@ -23,6 +24,8 @@ export interface GrammarMatcher extends Disposable {
   readonly complete: boolean;
 }
 
+/** Behind a stop token: only another one can follow. */
+const ended: Configuration = { threads: [], accepting: true, steps: new Map() };
 /** Bytes of masks that are kept for the configurations of one format. */
 const MAX_KEPT_BYTES = 16_000_000;
 
@@ -34,11 +37,11 @@ export class ProgramGrammar implements Grammar {
   readonly #kept = new Map<Configuration, Int32Array>();
   readonly #masks: TokenMasks;
 
-  constructor(program: Program, vocabulary: GrammarVocabulary) {
+  constructor(program: Program, vocabulary: GrammarVocabulary, trie: TokenTrie) {
     this.vocabulary = vocabulary;
     this.table = new ConfigurationTable(program);
     const known = masksOf.get(vocabulary);
-    this.#masks = known ?? new TokenMasks(vocabulary);
+    this.#masks = known ?? new TokenMasks(vocabulary, trie);
     if (!known) masksOf.set(vocabulary, this.#masks);
   }
 
@@ -86,7 +89,7 @@ class ProgramMatcher implements GrammarMatcher {
 
   accept(token: number): void {
     if (this.#configuration.accepting && this.#grammar.vocabulary.stopTokens.includes(token)) {
-      this.#configuration = { threads: [], accepting: true, steps: new Map() };
+      this.#configuration = ended;
       return;
     }
     const bytes = this.#grammar.vocabulary.bytesOf(token);

@@ -1,6 +1,6 @@
 import { HfmsError } from "../../errors.js";
 import { type Expression, type Rule, sequence } from "./expression.js";
-import { analyseRules, type RuleAnalysis } from "./rule-analysis.js";
+import { analyseRules, callsOf, type RuleAnalysis } from "./rule-analysis.js";
 import { isPrefixFree, type Terminal, terminalOf } from "./terminal.js";
 
 /** A format as instructions for the matcher: a pushdown automaton whose steps are regular parts. */
@@ -36,7 +36,7 @@ export function compileProgram(root: Expression): Program {
 
 /** Regular parts up to this many characters become one terminal. */
 const MAX_MERGED = 256;
-/** Rules up to this many characters are put into the terminals around them. */
+/** Rules up to this many characters that call no others are put into the terminals around them. */
 const MAX_INLINED = 32;
 /** A repeat whose part can be empty is unrolled; more often than this is refused. */
 const MAX_EMPTY_REPEATS = 64;
@@ -120,11 +120,14 @@ class ProgramWriter {
   }
 
   #choice(options: readonly Expression[], next: number): number {
-    const possible = options.filter((option) => this.#analysis.isProductive(option));
-    // Texts make a small automaton however many they are.
-    const small = possible.filter((option) => option.kind === "text" || this.#size(option) <= MAX_INLINED);
-    const rest = possible.filter((option) => !small.includes(option));
-    const targets = rest.map((option) => this.#emit(option, next));
+    const small: Expression[] = [];
+    const targets: number[] = [];
+    for (const option of options) {
+      if (!this.#analysis.isProductive(option)) continue;
+      // Texts make a small automaton however many they are.
+      if (option.kind === "text" || this.#size(option) <= MAX_INLINED) small.push(option);
+      else targets.push(this.#emit(option, next));
+    }
     if (small.length > 0) {
       const merged: Expression = small.length === 1 ? small[0] : { kind: "choice", options: small };
       targets.push(this.#match(merged, next));
@@ -183,9 +186,10 @@ class ProgramWriter {
         return this.#size(part) * Math.max(1, min, bounded ? max : 0);
       }
       case "rule": {
-        if (this.#analysis.recursive.has(expression.rule)) return Number.POSITIVE_INFINITY;
-        const size = this.#size(expression.rule.expression);
-        return size <= MAX_INLINED && !isWide(expression.rule.expression) ? size : Number.POSITIVE_INFINITY;
+        const inner = expression.rule.expression;
+        if (callsOf(inner).length > 0 || isWide(inner)) return Number.POSITIVE_INFINITY;
+        const size = this.#size(inner);
+        return size <= MAX_INLINED ? size : Number.POSITIVE_INFINITY;
       }
       case "border":
         return Number.POSITIVE_INFINITY;

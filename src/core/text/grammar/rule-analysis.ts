@@ -3,8 +3,6 @@ import type { Expression, Rule } from "./expression.js";
 
 /** What holds for the rules that an expression reaches. */
 export interface RuleAnalysis {
-  /** Rules that call themselves, directly or through others. */
-  recursive: ReadonlySet<Rule>;
   isNullable(expression: Expression): boolean;
   /** Is there a text that ends? */
   isProductive(expression: Expression): boolean;
@@ -29,16 +27,15 @@ export function analyseRules(root: Expression): RuleAnalysis {
     );
   }
   return {
-    recursive: cyclic(rules, (rule) => calls(rule.expression)),
     isNullable: (expression) => isNullable(expression, nullable),
     isProductive: isProductiveHere,
   };
 }
 
 function reachable(root: Expression): Set<Rule> {
-  const found = new Set(calls(root));
+  const found = new Set(callsOf(root));
   for (const rule of found) {
-    for (const called of calls(rule.expression)) found.add(called);
+    for (const called of callsOf(rule.expression)) found.add(called);
     if (found.size > MAX_RULES) {
       throw new HfmsError("invalid_request", `the format needs more than ${MAX_RULES} rules`, {
         hint: "use fewer properties or references",
@@ -49,16 +46,17 @@ function reachable(root: Expression): Set<Rule> {
   return found;
 }
 
-function calls(expression: Expression): Rule[] {
+/** The rules that an expression names. */
+export function callsOf(expression: Expression): Rule[] {
   switch (expression.kind) {
     case "rule":
       return [expression.rule];
     case "sequence":
-      return expression.parts.flatMap(calls);
+      return expression.parts.flatMap(callsOf);
     case "choice":
-      return expression.options.flatMap(calls);
+      return expression.options.flatMap(callsOf);
     case "repeat":
-      return calls(expression.part);
+      return callsOf(expression.part);
     default:
       return [];
   }
@@ -99,7 +97,7 @@ function fixpoint(
   const known = new Set<Rule>();
   const callers = new Map<Rule, Rule[]>();
   for (const rule of rules) {
-    for (const called of calls(rule.expression)) {
+    for (const called of callsOf(rule.expression)) {
       const list = callers.get(called);
       if (list) list.push(rule);
       else callers.set(called, [rule]);
@@ -155,7 +153,7 @@ function isProductive(expression: Expression, known: ReadonlySet<Rule>): boolean
 }
 
 /** The rules on a cycle of calls: Tarjan's components, with an explicit stack. */
-function cyclic(rules: ReadonlySet<Rule>, callsOf: (rule: Rule) => Rule[]): Set<Rule> {
+function cyclic(rules: ReadonlySet<Rule>, callsIn: (rule: Rule) => Rule[]): Set<Rule> {
   const found = new Set<Rule>();
   const order = new Map<Rule, number>();
   const low = new Map<Rule, number>();
@@ -169,7 +167,7 @@ function cyclic(rules: ReadonlySet<Rule>, callsOf: (rule: Rule) => Rule[]): Set<
       low.set(rule, order.get(rule)!);
       path.push(rule);
       onPath.add(rule);
-      work.push({ rule, calls: callsOf(rule), at: 0 });
+      work.push({ rule, calls: callsIn(rule), at: 0 });
     };
     enter(root);
     while (work.length > 0) {

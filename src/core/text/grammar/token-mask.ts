@@ -29,9 +29,9 @@ export class TokenMasks {
   #byTerminal = new WeakMap<Terminal, Map<string, TerminalMask>>();
   #kept = 0;
 
-  constructor(vocabulary: GrammarVocabulary) {
+  constructor(vocabulary: GrammarVocabulary, trie: TokenTrie) {
     this.#vocabulary = vocabulary;
-    this.#trie = vocabulary.trie;
+    this.#trie = trie;
     this.#words = Math.ceil(vocabulary.size / 32);
     this.#states = new Int32Array(this.#trie.height + 1);
     this.#counts = new Int32Array(this.#trie.height + 1);

@@ -1,3 +1,8 @@
+import { setImmediate } from "node:timers/promises";
+
+/** Tokens that are worked on at a stretch: about a millisecond. */
+const STRETCH = 4096;
+
 /**
  * All tokens of a vocabulary, sorted by their bytes, as a tree written depth-first into flat arrays: the descendants of
  * a node follow it directly and end at `end[node]`. A walk is one loop over the arrays, and skips what doesn't fit.
@@ -14,51 +19,88 @@ export class TokenTrie {
   /** Length of the longest token in bytes. */
   readonly height: number;
 
-  /** `texts` are bytes as Latin-1, by token id. */
-  constructor(texts: readonly (string | undefined)[]) {
-    const ids: number[] = [];
+  /** `bytesOf` gives a token's bytes as Latin-1. Other work goes on between short steps. */
+  static async of(size: number, bytesOf: (token: number) => string | undefined): Promise<TokenTrie> {
+    // Sorting by the first two bytes leaves lists that are short enough to be sorted at once.
+    const buckets = new Map<number, { text: string; token: number }[]>();
     let bytes = 1;
-    texts.forEach((text, id) => {
-      if (!text) return;
-      ids.push(id);
+    for (let token = 0; token < size; token++) {
+      if (token % STRETCH === STRETCH - 1) await setImmediate();
+      const text = bytesOf(token);
+      if (!text) continue;
       bytes += text.length;
-    });
-    ids.sort((a, b) => (texts[a]! < texts[b]! ? -1 : texts[a]! > texts[b]! ? 1 : 0));
-
-    const byte = new Uint8Array(bytes);
-    const depth = new Uint16Array(bytes);
-    const end = new Int32Array(bytes);
-    const first = new Int32Array(bytes + 1);
-    const open = [0];
-    let nodes = 1;
-    let height = 0;
-    let previous = "";
-    ids.forEach((id, index) => {
-      const text = texts[id]!;
-      let shared = 0;
-      while (shared < previous.length && text.charCodeAt(shared) === previous.charCodeAt(shared)) shared++;
-      while (open.length > shared + 1) end[open.pop()!] = nodes;
-      for (let at = shared; at < text.length; at++) {
-        byte[nodes] = text.charCodeAt(at);
-        depth[nodes] = at + 1;
-        // Tokens are counted where their node begins; those of the nodes on the way come with later ones.
-        first[nodes] = index;
-        open.push(nodes++);
-      }
-      height = Math.max(height, text.length);
-      previous = text;
-    });
-    while (open.length > 0) end[open.pop()!] = nodes;
-    first[nodes] = ids.length;
-    this.byte = byte.slice(0, nodes);
-    this.depth = depth.slice(0, nodes);
-    this.end = end.slice(0, nodes);
-    this.first = first.slice(0, nodes + 1);
-    this.tokens = Int32Array.from(ids);
-    this.height = height;
+      const key = text.charCodeAt(0) * 257 + (text.length > 1 ? text.charCodeAt(1) + 1 : 0);
+      const bucket = buckets.get(key);
+      if (bucket) bucket.push({ text, token });
+      else buckets.set(key, [{ text, token }]);
+    }
+    const writer = new TrieWriter(bytes);
+    let done = 0;
+    for (const key of [...buckets.keys()].sort((a, b) => a - b)) {
+      const bucket = buckets.get(key)!.sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
+      for (const { text, token } of bucket) writer.add(text, token);
+      done += bucket.length;
+      if (done < STRETCH) continue;
+      done = 0;
+      await setImmediate();
+    }
+    return new TokenTrie(writer);
   }
 
-  get size(): number {
-    return this.byte.length;
+  private constructor(writer: TrieWriter) {
+    const { nodes } = writer;
+    writer.close(0);
+    this.byte = writer.byte.slice(0, nodes);
+    this.depth = writer.depth.slice(0, nodes);
+    this.end = writer.end.slice(0, nodes);
+    this.first = writer.first.slice(0, nodes + 1);
+    this.first[nodes] = writer.tokens.length;
+    this.tokens = Int32Array.from(writer.tokens);
+    this.height = writer.height;
+  }
+}
+
+class TrieWriter {
+  readonly byte: Uint8Array;
+  readonly depth: Uint16Array;
+  readonly end: Int32Array;
+  readonly first: Int32Array;
+  readonly tokens: number[] = [];
+  nodes = 1;
+  height = 0;
+  /** The nodes from the root to the latest one. */
+  readonly #open = [0];
+  #previous = "";
+
+  /** Room for as many nodes as there are bytes. */
+  constructor(bytes: number) {
+    this.byte = new Uint8Array(bytes);
+    this.depth = new Uint16Array(bytes);
+    this.end = new Int32Array(bytes);
+    this.first = new Int32Array(bytes + 1);
+  }
+
+  /** Tokens come in the order of their bytes. */
+  add(text: string, token: number): void {
+    let shared = 0;
+    while (shared < this.#previous.length && text.charCodeAt(shared) === this.#previous.charCodeAt(shared)) {
+      shared++;
+    }
+    this.close(shared + 1);
+    for (let at = shared; at < text.length; at++) {
+      this.byte[this.nodes] = text.charCodeAt(at);
+      this.depth[this.nodes] = at + 1;
+      // A node on the way has no token of its own: the next node begins with the same one.
+      this.first[this.nodes] = this.tokens.length;
+      this.#open.push(this.nodes++);
+    }
+    this.tokens.push(token);
+    this.height = Math.max(this.height, text.length);
+    this.#previous = text;
+  }
+
+  /** Ends the nodes from this depth on. */
+  close(depth: number): void {
+    while (this.#open.length > depth) this.end[this.#open.pop()!] = this.nodes;
   }
 }

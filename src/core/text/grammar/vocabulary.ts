@@ -20,55 +20,47 @@ export class GrammarVocabulary {
   /** Length of the logits row. */
   readonly size: number;
   readonly stopTokens: readonly number[];
-  readonly #tokenizer: Tokenizer;
-  readonly #keep: ReadonlySet<number> | undefined;
-  #tokens: (string | undefined)[] | undefined;
-  #trie: TokenTrie | undefined;
+  readonly #bytesOf: (id: number) => string | undefined;
+  #trie: Promise<TokenTrie> | undefined;
 
   /**
-   * Throws unsupported_model for the few tokenizers whose tokens have another
-   * text at the end of an answer than inside (the suffix `</w>` of GPT-1).
+   * Throws unsupported_model for the few tokenizers whose tokens have another text at the end of an answer than inside
+   * (the suffix `</w>` of GPT-1).
    */
   constructor(tokenizer: Tokenizer, options: GrammarVocabularyOptions) {
     const { lastTextOf, strip } = compileDecoder(tokenizer.decoder);
     if (lastTextOf || (strip && strip.stop > 0)) {
       throw new HfmsError("unsupported_model", "this model's tokenizer can't be held to an output format");
     }
-    this.#tokenizer = tokenizer;
-    this.#keep = options.keep;
     this.size = options.size;
     this.stopTokens = options.stopTokens.filter((id) => id >= 0 && id < options.size);
+    const stop = new Set(this.stopTokens);
+    this.#bytesOf = tokenBytes(
+      tokenizer,
+      (id) => id >= this.size || stop.has(id) || (tokenizer.isSpecial(id) && !options.keep?.has(id)),
+    );
   }
 
   /** Bytes of a token, one character for each (Latin-1); undefined where a format can't have it. */
   bytesOf(token: number): string | undefined {
-    return this.#all()[token];
+    return this.#bytesOf(token);
   }
 
-  get trie(): TokenTrie {
-    this.#trie ??= new TokenTrie(this.#all());
+  /** All tokens by their bytes; sorted once, in short steps between which other work goes on. */
+  trie(): Promise<TokenTrie> {
+    this.#trie ??= TokenTrie.of(this.size, (id) => this.bytesOf(id));
     return this.#trie;
-  }
-
-  #all(): (string | undefined)[] {
-    this.#tokens ??= tokenBytes(this.#tokenizer, this.size, (id) => {
-      if (this.stopTokens.includes(id)) return true;
-      return this.#tokenizer.isSpecial(id) && !this.#keep?.has(id);
-    });
-    return this.#tokens;
   }
 }
 
 function tokenBytes(
   tokenizer: Tokenizer,
-  size: number,
   skips: (id: number) => boolean,
-): (string | undefined)[] {
+): (id: number) => string | undefined {
   const { byteLevel, byteFallback, textOf } = compileDecoder(tokenizer.decoder);
-  const count = Math.min(size, tokenizer.vocabularySize);
-  return Array.from({ length: count }, (_, id) => {
-    const token = tokenizer.idToToken(id);
-    if (token === undefined || skips(id)) return undefined;
+  return (id) => {
+    const token = skips(id) ? undefined : tokenizer.idToToken(id);
+    if (token === undefined) return undefined;
     if (byteLevel) {
       const bytes = tokenizer.isAdded(id) ? undefined : bytesOfToken(token);
       return (bytes ? Buffer.from(bytes) : Buffer.from(token, "utf8")).toString("latin1") || undefined;
@@ -77,5 +69,5 @@ function tokenBytes(
     if (byte) return String.fromCharCode(Number.parseInt(byte, 16));
     // An answer continues a prompt, so that its first token keeps its space: it is never the first of the text.
     return Buffer.from(textOf(token, 1), "utf8").toString("latin1") || undefined;
-  });
+  };
 }
