@@ -119,21 +119,21 @@ const shared: MeasureColumn[] = [
 ];
 const taskColumns: Record<BenchCase["task"], MeasureColumn[]> = {
   "text-generation": [
-    { title: "FIRST TOKEN ms", measure: "ttft_ms", spread: true, ...right },
-    { title: "NEXT p50", measure: "itl_p50_ms", ...right },
-    { title: "p99 ms", measure: "itl_p99_ms", ...right },
+    { title: "FIRST ms", measure: "ttft_ms", ...right },
+    { title: "NEXT ms", measure: "itl_p50_ms", ...right },
+    { title: "NEXT p99", measure: "itl_p99_ms", optional: true, ...right },
     { title: "PROMPT/s", measure: "prompt_per_second", ...right },
     { title: "GENERATED/s", measure: "generate_per_second", spread: true, ...right },
-    { title: "EACH/s", measure: "generate_per_second_stream", ...right },
+    { title: "EACH/s", measure: "generate_per_second_stream", optional: true, ...right },
     { title: "TOTAL/s", measure: "total_per_second", optional: true, ...right },
     ...shared,
     { title: "J/TOKEN", measure: "joules_per_token", ...right },
   ],
   "feature-extraction": [
     { title: "TEXTS/s", measure: "texts_per_second", spread: true, ...right },
-    { title: "TOKENS/s", measure: "tokens_per_second", spread: true, ...right },
-    { title: "REQUEST p50", measure: "latency_p50_ms", ...right },
-    { title: "p99 ms", measure: "latency_p99_ms", ...right },
+    { title: "TOKENS/s", measure: "tokens_per_second", ...right },
+    { title: "REQUEST ms", measure: "latency_p50_ms", ...right },
+    { title: "REQUEST p99", measure: "latency_p99_ms", optional: true, ...right },
     ...shared,
     { title: "J/TEXT", measure: "joules_per_text", ...right },
   ],
@@ -144,11 +144,12 @@ async function caseTable(
   measured: MeasureColumn[],
   stream: NodeJS.WriteStream,
 ): Promise<string> {
+  const several = cases.some(({ model }) => model !== cases[0].model);
   const generation = cases[0].task === "text-generation";
   const columns: (Column & { cell: (one: BenchCase) => string })[] = [
-    { title: "MODEL", wrap: true, cell: ({ model }) => model },
+    ...(several ? [{ title: "MODEL", wrap: true, cell: ({ model }: BenchCase) => model }] : []),
     { title: "DTYPE", cell: ({ dtype }) => dtype },
-    { title: "DEVICE", cell: ({ device }) => device },
+    { title: "DEVICE", optional: true, cell: ({ device }) => device },
     ...(generation
       ? [
           { title: "IN", ...right, cell: ({ prompt_tokens }: BenchCase) => String(prompt_tokens) },
@@ -169,7 +170,8 @@ async function caseTable(
       })),
   ];
   const rows = cases.map((one) => columns.map(({ cell }) => cell(one)));
-  return renderTable(columns, rows, stream);
+  const table = await renderTable(columns, rows, stream);
+  return several ? table : `${styled("bold", cases[0].model, stream)}\n${table}`;
 }
 
 /** Every number of a case, for --verbose. */

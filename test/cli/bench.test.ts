@@ -18,18 +18,10 @@ describe("hfms bench", () => {
     const { code, stdout, stderr } = await hfms(home(), ["bench", llama, ...quick, "--batch", "1,2"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^processor {2,}\S/);
-    const [head, ...rows] = stdout.slice(stdout.indexOf("MODEL")).trimEnd().split("\n");
+    const [name, head, ...rows] = stdout.split("\n\n")[1].trimEnd().split("\n");
+    expect(name).toBe(llama);
     expect(head.split(/ {2,}/)).toEqual(
-      expect.arrayContaining([
-        "MODEL",
-        "DTYPE",
-        "IN",
-        "OUT",
-        "BATCH",
-        "FIRST TOKEN ms",
-        "GENERATED/s",
-        "MEMORY",
-      ]),
+      expect.arrayContaining(["DTYPE", "IN", "OUT", "BATCH", "FIRST ms", "GENERATED/s", "MEMORY"]),
     );
     expect(rows.map((row) => /fp32 +cpu +12 +6 +(\d)/.exec(row)?.[1])).toEqual(["1", "2"]);
     expect(stderr).toContain(`measuring ${llama} fp32 on cpu, 12 + 6 tokens, 2 at once\n`);
@@ -84,8 +76,8 @@ describe("hfms bench", () => {
       "--verbose",
     ]);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^MODEL .*GENERATED\/s/m);
-    expect(stdout).toMatch(/^MODEL .*TEXTS\/s/m);
+    expect(stdout).toMatch(/^DTYPE .*GENERATED\/s/m);
+    expect(stdout).toMatch(/^DTYPE .*TEXTS\/s/m);
     expect(stdout).toMatch(/^time to first token, ms +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+%$/m);
     expect(stdout).toMatch(/J\/TOKEN|no energy: /);
   });
@@ -209,7 +201,7 @@ describe("a benchmark that ends early", () => {
     const { code, stdout, stderr } = await stopped(long("--output", file("part.json")), "SIGINT");
     expect(code).toBe(130);
     expect(stderr).toMatch(/^stopped$/m);
-    expect(stdout.slice(stdout.indexOf("MODEL")).trimEnd().split("\n")).toHaveLength(2);
+    expect(stdout.split("\n\n")[1].trimEnd().split("\n")).toHaveLength(3);
     expect(JSON.parse(await readFile(file("part.json"), "utf8"))).toMatchObject({
       complete: false,
       cases: [{ batch: 1 }],
