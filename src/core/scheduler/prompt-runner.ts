@@ -14,7 +14,7 @@ const LOGPROBS_PIECE = 64;
 export class PromptRunner implements AsyncDisposable {
   readonly #decoder: Decoder;
   readonly #prefixes: PrefixCache<CachedPositions>;
-  readonly #lanes = new Map<DecoderGraph, Promise<Lane>>();
+  readonly #lanes = new Map<string, Promise<Lane>>();
 
   constructor(decoder: Decoder, prefixes: PrefixCache<CachedPositions>) {
     this.#decoder = decoder;
@@ -31,19 +31,26 @@ export class PromptRunner implements AsyncDisposable {
 
   /**
    * Runs what the scheduler chose. Returns how many tokens of each prompt are computed now, and the logits
-   * [vocabulary] behind those that are complete.
+   * [vocabulary] behind those that are complete. Prompts that failed together come again, each by itself.
    */
   async run(
-    { rows }: PromptRun<GenerationSequence>,
+    { rows, beside }: PromptRun<GenerationSequence>,
     signal: AbortSignal,
   ): Promise<{ sequence: GenerationSequence; computed: number; logits?: Float32Array }[]> {
     const sequences = distinct(rows.map(({ sequence }) => sequence));
     for (const sequence of sequences) sequence.begun ||= performance.now();
-    if (sequences.length > 1) return this.#runTogether(sequences, signal);
-    return [await this.#runPiece(sequences[0], rows[0].tokens, signal)];
+    try {
+      if (sequences.length > 1) return await this.#runTogether(sequences, signal);
+      return [await this.#runPiece(sequences[0], rows[0].tokens, signal)];
+    } catch (error) {
+      if (rows.length === 1 || signal.aborted) throw error;
+      // Only one of them need be at fault: each goes alone now, and fails alone.
+      for (const { sequence } of rows) sequence.company = undefined;
+      return [];
+    }
   }
 
-  async #runPiece(sequence: GenerationSequence, size: number, signal: AbortSignal) {
+  async #runPiece(lane: Lane, sequence: GenerationSequence, size: number, signal: AbortSignal) {
     const { prompt, promptLogprobs } = sequence.request;
     const graph = this.#decoder.graphFor(prompt.length);
     if (sequence.computed === 0) this.#reuse(sequence, graph);
@@ -56,7 +63,6 @@ export class PromptRunner implements AsyncDisposable {
     cache.reserve(prompt.length, past);
     const most = promptLogprobs === undefined ? size : Math.min(size, LOGPROBS_PIECE);
     const tokens = prompt.slice(past, past + nextPiece(prompt.length - past, most));
-    const lane = await this.#lane(graph);
     const logits = promptLogprobs === undefined ? "last" : "all";
     const output = await lane.run({ cache, rows: [{ tokens, past }], logits, signal });
     const done = past + tokens.length;
@@ -76,7 +82,7 @@ export class PromptRunner implements AsyncDisposable {
     };
   }
 
-  async #runTogether(sequences: GenerationSequence[], signal: AbortSignal) {
+  async #runTogether(lane: Lane, sequences: GenerationSequence[], signal: AbortSignal) {
     const graph = this.#decoder.graphFor(sequences[0].promptLength);
     const longest = Math.max(...sequences.map(({ promptLength }) => promptLength));
     const shared = this.#decoder.createCache(sequences.length);
@@ -84,7 +90,6 @@ export class PromptRunner implements AsyncDisposable {
     // One more: a width that would leave a token alone is padded. None for what follows: that is the batch's memory.
     shared.resize(sequences.length, Math.min(longest + 1, contextLength), []);
     const rows = sequences.map(({ request }) => ({ tokens: request.prompt, past: 0 }));
-    const lane = await this.#lane(graph);
     const output = await lane.run({ cache: shared, rows, logits: "last", signal });
     return sequences.map((sequence, slot) => {
       const { promptLength } = sequence;
@@ -112,12 +117,14 @@ export class PromptRunner implements AsyncDisposable {
     this.#prefixes.keep(prompt, graph, length, (start) => cache.read(slot, start, PREFIX_BLOCK));
   }
 
-  async #lane(graph: DecoderGraph): Promise<Lane> {
-    let lane = this.#lanes.get(graph);
+  /** Beside running answers a prompt takes half of the threads: those of both would wait for each other on the cores. */
+  async #lane(graph: DecoderGraph, beside: boolean): Promise<Lane> {
+    const key = `${graph} ${beside}`;
+    let lane = this.#lanes.get(key);
     if (!lane) {
-      lane = this.#decoder.createLane(graph);
-      this.#lanes.set(graph, lane);
-      lane.catch(() => this.#lanes.delete(graph));
+      lane = this.#decoder.createLane(graph, { half: beside });
+      this.#lanes.set(key, lane);
+      lane.catch(() => this.#lanes.delete(key));
     }
     return lane;
   }
