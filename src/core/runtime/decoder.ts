@@ -64,8 +64,13 @@ export class Decoder implements AsyncDisposable {
     return new KvCache(this.info, slots, this.info.contextLength);
   }
 
-  async createLane(graph: DecoderGraph): Promise<Lane> {
-    return new Lane(await this.#open(this.#file(graph)), this.info);
+  /**
+   * @param options half: use half of the threads where that costs little memory. The weights of the graph for prompts
+   *   are shared by its sessions, those of the other graph are packed anew for each.
+   */
+  async createLane(graph: DecoderGraph, { half = false } = {}): Promise<Lane> {
+    const file = this.#file(graph);
+    return new Lane(await this.#open(file, half && file !== this.#graphs.step), this.info);
   }
 
   async #compareSteps(): Promise<boolean> {
@@ -83,14 +88,19 @@ export class Decoder implements AsyncDisposable {
     return graph === "prefill" ? (this.#graphs.prefill ?? this.#graphs.step) : this.#graphs.step;
   }
 
-  async #open(graph: string): Promise<Session> {
+  async #open(graph: string, half = false): Promise<Session> {
     // What was closed must not come back: nobody would release it.
     if (this.#disposed) throw new HfmsError("internal_error", "the decoder is disposed");
-    let session = this.#sessions.get(graph);
+    const key = `${graph} ${half}`;
+    let session = this.#sessions.get(key);
     if (!session) {
-      session = Session.create(graph, this.#options);
-      this.#sessions.set(graph, session);
-      session.catch(() => this.#sessions.delete(graph));
+      const { threads = 1 } = this.#options;
+      session = Session.create(graph, {
+        ...this.#options,
+        ...(half && { threads: Math.max(1, threads >> 1) }),
+      });
+      this.#sessions.set(key, session);
+      session.catch(() => this.#sessions.delete(key));
     }
     return session;
   }

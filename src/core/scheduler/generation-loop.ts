@@ -27,8 +27,8 @@ type Pump = "prompts" | "steps";
 
 /**
  * Generates for any number of callers at once. Two pumps run while there is something to do: one computes prompts, the
- * other takes all running sequences a token further. They share the processor, not a queue, so a long prompt makes the
- * running answers slower but never stops them. No sequence's tokens depend on the others.
+ * other takes all running sequences a token further. Neither waits for the other, so a long prompt makes the running
+ * answers slower but never stops them. No sequence's tokens depend on the others.
  */
 export class GenerationLoop implements AsyncDisposable {
   readonly #decoder: Decoder;

@@ -39,9 +39,10 @@ export class PromptRunner implements AsyncDisposable {
   ): Promise<{ sequence: GenerationSequence; computed: number; logits?: Float32Array }[]> {
     const sequences = distinct(rows.map(({ sequence }) => sequence));
     for (const sequence of sequences) sequence.begun ||= performance.now();
+    const lane = await this.#lane(this.#decoder.graphFor(sequences[0].promptLength), beside);
     try {
-      if (sequences.length > 1) return await this.#runTogether(sequences, signal);
-      return [await this.#runPiece(sequences[0], rows[0].tokens, signal)];
+      if (sequences.length > 1) return await this.#runTogether(lane, sequences, signal);
+      return [await this.#runPiece(lane, sequences[0], rows[0].tokens, signal)];
     } catch (error) {
       if (rows.length === 1 || signal.aborted) throw error;
       // Only one of them need be at fault: each goes alone now, and fails alone.

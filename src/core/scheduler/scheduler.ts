@@ -17,6 +17,8 @@ export interface SchedulerLimits {
 /** A run of prompts: the next tokens of one, or several whole short ones side by side. */
 export interface PromptRun<S> {
   rows: { sequence: S; tokens: number }[];
+  /** Answers are running beside it. */
+  beside: boolean;
 }
 
 /** What happens to the batch before its next step; to be carried out in this order. */
@@ -101,14 +103,15 @@ export class Scheduler<S extends Sequence> {
     this.#admit();
     if (this.#prefill.length === 0) return undefined;
     const first = this.#choose();
+    const beside = this.active > this.#prefill.length;
     const fellows = this.#company(first);
     if (fellows.length > 1) {
-      return { rows: fellows.map((sequence) => ({ sequence, tokens: sequence.promptLength })) };
+      return { rows: fellows.map((sequence) => ({ sequence, tokens: sequence.promptLength })), beside };
     }
     const alone = this.active === 1 && this.#waiting.length === 0;
     const left = first.promptLength - first.computed;
     const tokens = Math.min(left, alone ? this.#limits.piece : this.#limits.busyPiece);
-    return { rows: [{ sequence: first, tokens }] };
+    return { rows: [{ sequence: first, tokens }], beside };
   }
 
   /** Tokens of the prompt have been computed, or found. When they are all there, the sequence may join. */
