@@ -11,6 +11,10 @@ export class Life extends Sequence {
   /** Runs of prompts that it had a part in. */
   runs = 0;
 
+  get over(): boolean {
+    return this.ends > 0;
+  }
+
   constructor(needs: SequenceNeeds & { life?: number; company?: string }) {
     super(needs);
     this.life = Math.min(needs.maxTokens, needs.life ?? needs.maxTokens);
@@ -49,7 +53,7 @@ export class Simulation {
   }
 
   abort(life: Life): void {
-    if (life.state !== "ended") this.#end(life);
+    if (!life.over) this.#end(life);
     this.#check();
   }
 
@@ -57,10 +61,10 @@ export class Simulation {
   prompts(share = 1): Life[] {
     if (this.#prompts) {
       for (const { sequence, tokens } of this.#prompts.rows) {
-        if (sequence.state === "ended") continue;
+        if (sequence.over) continue;
         const computed = Math.min(tokens, Math.max(1, Math.round(tokens * share)));
         if (sequence.computed + computed === sequence.promptLength) this.#take(sequence);
-        if (sequence.state !== "ended") this.scheduler.computed(sequence, computed);
+        if (!sequence.over) this.scheduler.computed(sequence, computed);
       }
       this.#prompts = undefined;
       this.#check();
@@ -83,7 +87,7 @@ export class Simulation {
   /** The pump of steps: begins one, or ends the one that is under way. */
   step(): void {
     if (this.#step) {
-      for (const sequence of this.#step) if (sequence.state !== "ended") this.#take(sequence);
+      for (const sequence of this.#step) if (!sequence.over) this.#take(sequence);
       this.#step = undefined;
       this.#check();
       return;
