@@ -22,7 +22,7 @@ const ipv6 = [
     return `${head}::${room <= 0 ? `(${hextet})?` : `(${hextet}(:${hextet}){0,${room - 1}})?`}`;
   }),
 ].join("|");
-const domain = `[a-zA-Z0-9]([a-zA-Z0-9-]{0,30}[a-zA-Z0-9])?`;
+const domain = "[a-zA-Z0-9](-?[a-zA-Z0-9]){0,20}";
 const hostname = `${domain}(\\.${domain}){0,6}`;
 const atom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+";
 const email = `${atom}(\\.${atom}){0,3}@${domain}(\\.${domain}){1,4}`;
