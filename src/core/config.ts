@@ -19,6 +19,8 @@ export interface Config {
   proxy: { http?: string; https?: string; no?: string };
   /** Intra-op threads of the runtime: HFMS_THREADS; by default the cores this process may use. */
   threads?: number;
+  /** The runtime's threads wait busily for each other: HFMS_SPIN. By default only where models run in one process. */
+  spin?: boolean;
   /** How long a model host without requests stays, in milliseconds; negative: for ever. HFMS_KEEP_ALIVE, 5 minutes. */
   keepAlive?: number;
   /** What model hosts may take together: bytes, or up to 1 a share of the memory there is. HFMS_MEMORY, 0.8. */
@@ -71,6 +73,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
       no: env.no_proxy || env.NO_PROXY || undefined,
     },
     threads: threads > 0 ? threads : undefined,
+    spin: env.HFMS_SPIN ? TRUE.has(env.HFMS_SPIN.toLowerCase()) : undefined,
     keepAlive: duration(env.HFMS_KEEP_ALIVE),
     memoryBudget: memory(env.HFMS_MEMORY),
     sequences: whole(env.HFMS_SEQUENCES),

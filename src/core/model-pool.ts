@@ -298,7 +298,8 @@ export class ModelPool implements AsyncDisposable {
 
   async #open(directory: string, manifest: GraphManifest, machine: Machine): Promise<LoadedModel["runner"]> {
     const { info, parameters } = manifest;
-    const options = { threads: this.#config.threads ?? os.availableParallelism() };
+    const { threads = os.availableParallelism(), spin = true } = this.#config;
+    const options = { threads, config: spin ? undefined : { "session.intra_op.allow_spinning": "0" } };
     const step = path.join(directory, GRAPH_FILE);
     if (info.kind === "encoder") {
       const { Encoder } = await import("./runtime/encoder.js");

@@ -159,11 +159,9 @@ export interface PreparedModel {
   tasks: string[];
   /** The graph's folder: the same for every name that means the same model, commit and dtype. */
   directory: string;
-  /** Bytes of the weights file. */
-  weightsSize: number;
-  /** Bytes of keys and values for one token; 0 for encoders. */
-  kvBytesPerToken: number;
   contextLength: number;
+  /** Bytes that a process of its own will take with it, by experience. */
+  memoryNeed: number;
 }
 
 /** A model in memory, or on its way there. Times are milliseconds since 1970. */

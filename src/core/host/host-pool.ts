@@ -43,12 +43,13 @@ export class HostPool implements AsyncDisposable {
   /** Also those that no request can find any more, until their processes are gone. */
   readonly #alive = new Set<Host>();
   #changed = Promise.withResolvers<void>();
-  #budget: Promise<number> | undefined;
+  readonly #budget: Promise<number>;
   #closed = false;
 
   constructor(config: Config, registry: Registry) {
     this.#config = config;
     this.#registry = registry;
+    this.#budget = readBudget(config);
   }
 
   /** Answers a request in the model's own process. */
@@ -176,7 +177,7 @@ export class HostPool implements AsyncDisposable {
     const host = new Host({
       identity,
       choice,
-      config: this.#config,
+      config: this.#budget.then((budget) => hostConfig(this.#config, budget)),
       keepAlive: this.#config.keepAlive ?? KEEP_ALIVE_MS,
       twinOf: (one) => this.#twinOf(one),
       admit: (one, need, signal) => this.#admit(one, need, signal),
@@ -201,10 +202,12 @@ export class HostPool implements AsyncDisposable {
   }
 
   async #admit(host: Host, need: number, signal: AbortSignal): Promise<void> {
-    const budget = await (this.#budget ??= this.#readBudget());
+    const budget = await this.#budget;
     const deadline = performance.now() + ROOM_PATIENCE_MS;
     for (;;) {
+      await Promise.all([...this.#alive].map((other) => other.measure()));
       throwIfAborted(signal);
+      // From here to the reservation nothing may wait, or two could take the same room.
       const others = [...this.#alive].filter((other) => other !== host);
       const decision = admit(need, others, budget);
       if (decision.kind === "admit") {
@@ -216,13 +219,6 @@ export class HostPool implements AsyncDisposable {
       if (decision.kind === "refuse" || left <= 0) throw noRoom(host, need, budget, others, decision);
       await this.#change(left, signal);
     }
-  }
-
-  async #readBudget(): Promise<number> {
-    const { memoryBudget = MEMORY_SHARE } = this.#config;
-    if (memoryBudget > 1) return memoryBudget;
-    const machine = createMachine({ executionProviders: async () => [], runtimeDevices: async () => [] });
-    return (await readMemory(machine)).total * memoryBudget;
   }
 
   #forget(host: Host): void {
@@ -249,6 +245,20 @@ export class HostPool implements AsyncDisposable {
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);
   }
+}
+
+async function readBudget({ memoryBudget = MEMORY_SHARE }: Config): Promise<number> {
+  if (memoryBudget > 1) return memoryBudget;
+  const machine = createMachine({ executionProviders: async () => [], runtimeDevices: async () => [] });
+  return (await readMemory(machine)).total * memoryBudget;
+}
+
+/**
+ * Every host may use all cores, because most of the time one of them is busy. When several are, threads that wait for
+ * each other busily take the time of those that are waited for (3 to 5 times slower, bench/hosts.ts), so they sleep.
+ */
+function hostConfig(config: Config, budget: number): Config {
+  return { ...config, spin: config.spin ?? false, cacheBytes: config.cacheBytes ?? budget / 4 };
 }
 
 /** A short list goes whole with each try; anything longer is read as the host wants it, and kept until it answers. */

@@ -5,14 +5,14 @@ import type { ModelIdentity } from "../model-identity.js";
 import type { ModelChoice, PreparedModel, ReadyEvent, RunningModel } from "../requests.js";
 import { HostCrash, type HostExit, HostProcess } from "./host-process.js";
 import { Loading, type LoadingEvent } from "./loading.js";
-import { memoryNeed, PROCESS_BYTES } from "./memory-need.js";
+import { PROCESS_BYTES } from "./memory-need.js";
 import { type CrashRecord, restartAfter } from "./restart.js";
 
 /** What a host asks of the pool that it lives in. */
 export interface HostOptions {
   identity: ModelIdentity;
   choice: ModelChoice;
-  config: Config;
+  config: Promise<Config>;
   keepAlive: number;
   /** The host that already has this graph on this device, under another name. */
   twinOf(host: Host): Host | undefined;
@@ -40,7 +40,7 @@ export class Host {
   readonly choice: ModelChoice;
   /** Bytes that count against the budget. */
   memory = 0;
-  lastUsed = Date.now();
+  lastUsed = now();
   leaving = false;
   prepared: PreparedModel | undefined;
   readonly #options: HostOptions;
@@ -86,11 +86,10 @@ export class Host {
     this.#schedule();
     return {
       [Symbol.dispose]: () => {
-        this.lastUsed = Date.now();
+        this.lastUsed = now();
         if (--this.#inUse > 0) return;
         this.#idle?.();
         this.#schedule();
-        if (this.#proven) void this.#measure();
         this.#options.changed();
       },
     };
@@ -127,6 +126,15 @@ export class Host {
     this.#departure ??= this.#depart(now);
     if (now) this.#idle?.();
     return this.#departure;
+  }
+
+  /** What the process takes now goes in place of the estimate; until it has answered a request, the larger of both. */
+  async measure(): Promise<void> {
+    const process = this.#process;
+    if (this.#state !== "ready" || !process) return;
+    const memory = await process.ping(PING_TIMEOUT_MS);
+    if (memory === undefined || this.#process !== process) return;
+    this.memory = this.#proven ? memory : Math.max(memory, this.prepared?.memoryNeed ?? 0);
   }
 
   async describe(): Promise<RunningModel> {
@@ -186,7 +194,7 @@ export class Host {
       await this.#pause(signal);
       if (this.#state === "failed") this.#state = "restarting";
       const process = await HostProcess.start({
-        config: this.#options.config,
+        config: await this.#options.config,
         title: `hfms host ${this.choice.model}`,
         onExit: (exit) => this.#exited(process, exit),
       });
@@ -200,7 +208,7 @@ export class Host {
           await this.#end();
           return { twin };
         }
-        await this.#options.admit(this, memoryNeed(prepared), signal);
+        await this.#options.admit(this, prepared.memoryNeed, signal);
         let ready: ReadyEvent | undefined;
         await drain(process.call("load", { choice: this.choice, task }, signal), (event) => {
           if (event.type === "ready") ready = event;
@@ -278,14 +286,6 @@ export class Host {
     this.#options.forget(this);
   }
 
-  /** Memory as the process says it itself takes the place of the estimate. */
-  async #measure(): Promise<void> {
-    const memory = await this.#process?.ping(PING_TIMEOUT_MS);
-    if (memory === undefined || this.#process === undefined) return;
-    this.memory = memory;
-    this.#options.changed();
-  }
-
   /** An idle host goes when its time is over. */
   #schedule(): void {
     clearTimeout(this.#expiry);
@@ -294,6 +294,11 @@ export class Host {
     this.#expiry = setTimeout(() => void this.leave(), Math.min(left, LONGEST_TIMER_MS));
     this.#expiry.unref();
   }
+}
+
+/** Date.now() with fractions: two uses in one millisecond have an order, too. */
+function now(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 async function drain<E, R>(events: AsyncGenerator<E, R>, report: (event: E) => void): Promise<R> {

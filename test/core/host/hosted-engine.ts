@@ -12,6 +12,9 @@ const options = { raw: true, temperature: 0, dtype: "fp32" } as const;
 export const greedy = { ...options, model: llama.directory, prompt: llama.reference.prompts[1].text };
 export const otherGreedy = { ...options, model: bias.directory, prompt: bias.reference.prompts[1].text };
 
+/** How long a test waits for what must happen: the machine may do much else. */
+export const patience = { timeout: 30_000, interval: 20 };
+
 /** PyTorch's tokens behind the prompts. */
 export const expected = (count: number) => llama.reference.prompts[1].greedy.slice(0, count);
 export const otherTokens = (count: number) => bias.reference.prompts[1].greedy.slice(0, count);
