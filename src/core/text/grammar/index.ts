@@ -2,10 +2,10 @@ import { HfmsError, throwIfAborted } from "../../errors.js";
 import type { OutputFormat } from "../../requests.js";
 import { formatExpression } from "./format.js";
 import { type Grammar, ProgramGrammar } from "./matcher.js";
-import { compileProgram, type Program } from "./program.js";
+import { compileProgram } from "./program.js";
 import type { GrammarVocabulary } from "./vocabulary.js";
 
-export type { Grammar, GrammarMatcher } from "./matcher.js";
+export type { Grammar } from "./matcher.js";
 export { GrammarVocabulary } from "./vocabulary.js";
 
 /** Compiled formats that are kept for each vocabulary. */
@@ -25,10 +25,10 @@ export async function compileGrammar(
   throwIfAborted(signal);
   const grammars = compiled.get(vocabulary) ?? new Map<string, Grammar>();
   compiled.set(vocabulary, grammars);
-  const key = JSON.stringify(format);
+  const key = shallow(() => JSON.stringify(format));
   let grammar = grammars.get(key);
   if (!grammar) {
-    const program = programOf(format);
+    const program = shallow(() => compileProgram(formatExpression(format)));
     grammar = new ProgramGrammar(program, vocabulary, await vocabulary.trie());
     throwIfAborted(signal);
   }
@@ -38,11 +38,11 @@ export async function compileGrammar(
   return grammar;
 }
 
-function programOf(format: OutputFormat): Program {
+/** What is nested in thousands of levels exhausts the stack: that is the request's fault. */
+function shallow<T>(work: () => T): T {
   try {
-    return compileProgram(formatExpression(format));
+    return work();
   } catch (error) {
-    // What is nested in thousands of levels exhausts the stack.
     if (!(error instanceof RangeError)) throw error;
     throw new HfmsError("invalid_request", "the output format is nested too deeply", {
       param: "format",

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { Detokenizer } from "../../../../src/core/text/detokenizer.js";
 import { ConfigurationTable } from "../../../../src/core/text/grammar/configuration.js";
 import type { Expression } from "../../../../src/core/text/grammar/expression.js";
 import { type Grammar, GrammarVocabulary } from "../../../../src/core/text/grammar/index.js";
@@ -57,7 +58,7 @@ export function randomAnswer(grammar: Grammar, model: Model, random: () => numbe
   for (let length = 0; length < 400; length++) {
     const allowed = allowedTokens(matcher.mask());
     if (allowed.includes(model.stop) && (matcher.complete || random() < 0.3 + length / 100)) {
-      return model.tokenizer.decode(tokens);
+      return textOf(tokens, model);
     }
     const usual = allowed.filter((token) => token !== model.stop);
     const ending = usual.filter((token) => /^["\]}]|^[0-9]$/.test(model.vocabulary.bytesOf(token)!));
@@ -67,6 +68,13 @@ export function randomAnswer(grammar: Grammar, model: Model, random: () => numbe
     tokens.push(token);
   }
   return undefined;
+}
+
+/** The text of tokens behind a prompt. */
+function textOf(tokens: readonly number[], { tokenizer }: Model): string {
+  const context = tokenizer.encode("a", { addSpecialTokens: false });
+  const detokenizer = new Detokenizer(tokenizer, { context });
+  return tokens.map((token) => detokenizer.push(token)).join("") + detokenizer.flush();
 }
 
 /** Tells whether an expression matches a whole text, byte by byte. */
