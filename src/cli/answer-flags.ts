@@ -33,7 +33,12 @@ export const answerFlags = {
   speculation: Flags.boolean({
     allowNo: true,
     helpGroup: "SPEED",
-    summary: "guess ahead where the text repeats itself, and check the guesses; default where it is exact",
+    summary: "guess ahead where the text repeats itself, and check the guesses; on unless there is a --seed",
+  }),
+  "draft-model": Flags.string({
+    helpGroup: "SPEED",
+    helpValue: "<model>",
+    summary: "let a smaller model of the same family guess ahead",
   }),
 };
 
@@ -43,6 +48,7 @@ type AnswerFlagValues = { [name in NumberSetting]?: number } & {
   thinking?: boolean;
   speculation?: boolean;
   deterministic?: boolean;
+  "draft-model"?: string;
 };
 
 /** The flags' values as `GenerateRequest` names them. */
@@ -60,5 +66,6 @@ export function answerOptions(flags: AnswerFlagValues): Partial<GenerateRequest>
     templateVariables: flags.thinking === undefined ? undefined : { enable_thinking: flags.thinking },
     speculation: flags.speculation,
     deterministic: flags.deterministic,
+    draftModel: flags["draft-model"],
   };
 }

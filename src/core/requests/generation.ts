@@ -91,6 +91,8 @@ export interface GenerateRequest extends ModelChoice, SamplingParams {
   priority?: number;
   /** Guess ahead where the text repeats itself, and check the guesses in one run. Default true where it is exact enough. */
   speculation?: boolean;
+  /** A smaller model with the same vocabulary that guesses ahead instead; a name like `model`. */
+  draftModel?: string;
   /** The same tokens whatever else happens: no speculation. A seed implies it. */
   deterministic?: boolean;
 }

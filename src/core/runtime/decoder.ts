@@ -56,7 +56,10 @@ export class Decoder implements AsyncDisposable {
    * 4-bit blocks. Found by trying, once.
    */
   pairsSteps(): Promise<boolean> {
-    this.#pairsSteps ??= this.#compareSteps();
+    if (!this.#pairsSteps) {
+      this.#pairsSteps = this.#compareSteps();
+      this.#pairsSteps.catch(() => (this.#pairsSteps = undefined));
+    }
     return this.#pairsSteps;
   }
 

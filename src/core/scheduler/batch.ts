@@ -25,13 +25,19 @@ export class Batch implements AsyncDisposable {
     this.#mostSlots = mostSlots;
   }
 
-  /** To be awaited before the first change: what the runtime does with single rows on this machine. */
+  /**
+   * To be awaited before the first change: what the runtime does with single rows on this machine. Memory of the row
+   * beside a single one is not counted among the positions.
+   */
   async open(): Promise<void> {
     this.#paired = this.#mostSlots > 1 && (await this.#decoder.pairsSteps());
   }
 
-  /** Moves memory as the scheduler says. `room` tokens more than they have now will fit. */
-  change({ moves, joins, running }: BatchChange<GenerationSequence>, room: number): void {
+  /**
+   * Moves memory as the scheduler says. `room` tokens more than the sequences have now will fit; `most` positions are
+   * the most that may be held.
+   */
+  change({ moves, joins, running }: BatchChange<GenerationSequence>, room: number, most: number): void {
     this.#running = running;
     if (running.length === 0) {
       this.#rest();
@@ -51,7 +57,7 @@ export class Batch implements AsyncDisposable {
       this.#cache = only.cache;
       places.delete(0);
     }
-    this.#fit(running, new Set(places.keys()), room);
+    this.#fit(running, new Set(places.keys()), { room, most });
     for (const [slot, { cache, slot: from }] of places) {
       this.#cache?.copyFrom(cache, from, slot, cachedLength(running[slot]));
     }
@@ -77,24 +83,32 @@ export class Batch implements AsyncDisposable {
     return (await lane.run({ cache: this.#cache!, rows, logits: "all", signal })).data;
   }
 
-  /** Makes room for the longest sequence, and gives memory back when a quarter of it would do. */
-  #fit(running: readonly GenerationSequence[], joining: ReadonlySet<number>, room: number): void {
+  /** Makes room for the longest sequence. Larger memory is kept while there is enough for all, up to four times. */
+  #fit(
+    running: readonly GenerationSequence[],
+    joining: ReadonlySet<number>,
+    { room, most }: { room: number; most: number },
+  ): void {
     this.#cache ??= this.#decoder.createCache();
     const cache = this.#cache;
     const { contextLength } = this.#decoder.info;
     const lengths = running.map(cachedLength);
-    const longest = Math.min(Math.max(...lengths) + room, contextLength);
     const kept = lengths.map((length, slot) => (joining.has(slot) ? 0 : length));
     const slots = slotsFor(Math.max(running.length, this.#paired ? 2 : 1), this.#mostSlots);
-    const capacity = capacityFor(longest, contextLength);
+    const capacity = capacityFor(Math.min(Math.max(...lengths) + room, contextLength), contextLength);
+    const serves = (memory: KvCache): boolean =>
+      memory.slots >= slots &&
+      memory.capacity >= capacity &&
+      memory.slots * memory.capacity <= Math.min(most, 4 * slots * capacity);
     const spare = this.#spare;
-    if (slots > cache.slots && spare && spare.slots >= slots && spare.capacity >= capacity) {
+    if (!serves(cache) && spare && serves(spare)) {
       for (const [slot, length] of kept.entries()) if (length > 0) spare.copyFrom(cache, slot, slot, length);
       this.#cache = spare;
       this.#spare = undefined;
       return;
     }
-    cache.resize(fitted(slots, cache.slots), fitted(capacity, cache.capacity), kept);
+    if (!serves(cache)) cache.resize(slots, capacity, kept);
+    if (spare && positionsOf(spare) + positionsOf(cache) > most) this.#spare = undefined;
   }
 
   /** Nobody runs: the memory waits a while for the next ones. */
@@ -104,6 +118,8 @@ export class Batch implements AsyncDisposable {
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => {
       this.#spare = undefined;
+      // What is bound to it would be held as well.
+      void this.#close();
     }, IDLE_MS).unref();
   }
 
@@ -115,17 +131,22 @@ export class Batch implements AsyncDisposable {
     return this.#lane;
   }
 
+  async #close(): Promise<void> {
+    const lane = this.#lane;
+    this.#lane = undefined;
+    await (await lane?.catch(() => undefined))?.[Symbol.asyncDispose]();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await (await this.#lane?.catch(() => undefined))?.[Symbol.asyncDispose]();
     clearTimeout(this.#idle);
+    await this.#close();
     this.#cache = undefined;
     this.#spare = undefined;
   }
 }
 
-/** What is needed, or what is there unless it is four times as much. */
-function fitted(needed: number, present: number): number {
-  return needed > present || needed * 4 <= present ? needed : present;
+function positionsOf({ slots, capacity }: KvCache): number {
+  return slots * capacity;
 }
 
 /** Positions that are in the cache: the newest token is not yet. */

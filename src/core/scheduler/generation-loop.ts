@@ -3,10 +3,11 @@ import type { Decoder } from "../runtime/decoder.js";
 import { type CachedPositions, capacityFor, KvCache } from "../runtime/kv-cache.js";
 import { Batch } from "./batch.js";
 import { type GenerationEnd, type GenerationRequest, GenerationSequence } from "./generation-sequence.js";
+import { RunCosts } from "./guess-costs.js";
 import { PREFIX_BLOCK, PrefixCache } from "./prefix-cache.js";
 import { PromptRunner } from "./prompt-runner.js";
 import { Scheduler, type SchedulerLimits } from "./scheduler.js";
-import { RunCosts, Speculator } from "./speculator.js";
+import { type Drafter, Speculator } from "./speculator.js";
 
 export interface GenerationLimits {
   /** Sequences that are computed at the same time. */
@@ -133,7 +134,7 @@ export class GenerationLoop implements AsyncDisposable {
     while (!this.#disposed) {
       this.#again.delete("prompts");
       const run = this.#scheduler.nextPrompts();
-      if (!run) return;
+      if (!run) return this.#prompts.rest();
       const sequences = run.rows.map(({ sequence }) => sequence);
       const results = await this.#run(sequences, (signal) => this.#prompts.run(run, signal));
       for (const { sequence, computed, logits } of results ?? []) {
@@ -163,11 +164,16 @@ export class GenerationLoop implements AsyncDisposable {
       const running = [...change.running];
       const [only] = running;
       const alone = running.length === 1 && only.request.speculation === true;
-      if (alone) only.speculator ??= new Speculator(this.#costs);
-      const speculator = alone ? only.speculator : undefined;
-      const draft = speculator?.draft(only.tokens, only.maxTokens - only.outputLength - 1) ?? [];
-      this.#batch.change(change, 1 + draft.length);
+      const drafter = alone ? this.#drafterOf(only) : undefined;
+      const draft = drafter ? await this.#draft(drafter, only) : [];
+      try {
+        this.#batch.change(change, 1 + draft.length, this.#scheduler.batchPositions);
+      } catch (error) {
+        // The system has no memory left, whatever the limits say: the answers that need it end.
+        for (const sequence of running) this.#fail(sequence, outOfMemory(error));
+      }
       if (running.length === 0) return;
+      if (running.every(({ ended }) => ended)) continue;
       const start = performance.now();
       const run = this.#run(running, (signal) =>
         draft.length > 0 ? this.#batch.verify(draft, signal) : this.#batch.step(signal),
@@ -175,9 +181,9 @@ export class GenerationLoop implements AsyncDisposable {
       await this.#lookAhead(running);
       const logits = await run;
       if (!logits) continue;
-      if (speculator) {
+      if (drafter) {
         this.#costs.ran(1 + draft.length, performance.now() - start);
-        speculator.learn(draft.length, this.#takeDraft(only, draft, logits));
+        drafter.learn(draft.length, this.#takeDraft(only, draft, logits));
         continue;
       }
       let turn = performance.now();
@@ -187,6 +193,20 @@ export class GenerationLoop implements AsyncDisposable {
         await nextTurn();
         turn = performance.now();
       }
+    }
+  }
+
+  #drafterOf(sequence: GenerationSequence): Drafter {
+    sequence.drafter ??= sequence.request.drafter?.(this.#costs) ?? new Speculator(this.#costs);
+    return sequence.drafter;
+  }
+
+  async #draft(drafter: Drafter, sequence: GenerationSequence): Promise<readonly number[]> {
+    try {
+      return await drafter.draft(sequence.tokens, sequence.maxTokens - sequence.outputLength - 1);
+    } catch (error) {
+      this.#fail(sequence, error);
+      return [];
     }
   }
 
@@ -260,6 +280,8 @@ export class GenerationLoop implements AsyncDisposable {
     this.#scheduler.end(sequence);
     this.#sequences.delete(sequence);
     sequence.place = undefined;
+    // An error of its runs has been heard of by then.
+    sequence.drafter?.[Symbol.asyncDispose]?.().catch(() => {});
     // There may be room now for one that waits.
     if (this.#scheduler.waiting > 0) this.#start("prompts");
   }
@@ -277,6 +299,14 @@ export class GenerationLoop implements AsyncDisposable {
 
 function aborted(signal: AbortSignal | undefined): HfmsError {
   return new HfmsError("aborted", "stopped", { cause: signal?.reason });
+}
+
+function outOfMemory(error: unknown): unknown {
+  if (!(error instanceof RangeError)) return error;
+  return new HfmsError("out_of_memory", `no memory for keys and values: ${error.message}`, {
+    hint: "ask for fewer tokens, or give the cache less with HFMS_KV_CACHE",
+    cause: error,
+  });
 }
 
 function nextTurn(): Promise<void> {

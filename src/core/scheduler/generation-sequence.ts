@@ -1,8 +1,9 @@
 import type { TokenLogprob } from "../requests.js";
 import type { KvCache } from "../runtime/kv-cache.js";
 import type { Sampled } from "../runtime/sampler.js";
+import type { RunCosts } from "./guess-costs.js";
 import { Sequence } from "./sequence.js";
-import type { Speculator } from "./speculator.js";
+import type { Drafter } from "./speculator.js";
 
 /** Chooses tokens, and may keep state between them. `Sampler` is one. */
 export interface TokenSampler {
@@ -31,6 +32,8 @@ export interface GenerationRequest {
   priority?: number;
   /** Tokens may be guessed and checked several in one run, while no other sequence runs. */
   speculation?: boolean;
+  /** Who guesses; by default prompt lookup. */
+  drafter?: (costs: RunCosts) => Drafter;
   /** Ask for the log probabilities of the prompt's own tokens, with this many likeliest ones beside each. */
   promptLogprobs?: number;
   signal?: AbortSignal;
@@ -64,7 +67,7 @@ export class GenerationSequence extends Sequence {
   /** Tokens of the prompt that came from another one. */
   cachedTokens = 0;
   /** Guesses what follows, once it has run alone. */
-  speculator: Speculator | undefined;
+  drafter: Drafter | undefined;
   draftedTokens = 0;
   acceptedTokens = 0;
   promptLogprobs: TokenLogprob[] = [];

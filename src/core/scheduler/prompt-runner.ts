@@ -130,9 +130,15 @@ export class PromptRunner implements AsyncDisposable {
     return lane;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** No prompt is there any more: what the lanes are bound to would be held as well. Not while one runs. */
+  async rest(): Promise<void> {
     const lanes = await Promise.allSettled(this.#lanes.values());
+    this.#lanes.clear();
     for (const lane of lanes) if (lane.status === "fulfilled") await lane.value[Symbol.asyncDispose]();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.rest();
   }
 }
 

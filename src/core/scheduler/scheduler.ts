@@ -70,6 +70,11 @@ export class Scheduler<S extends Sequence> {
     return this.#prefill.length + this.#ready.length + this.#alive().length;
   }
 
+  /** Positions that the batch may have memory for: all but what prompts have of their own. */
+  get batchPositions(): number {
+    return this.#limits.positions - this.#own([...this.#prefill, ...this.#ready]);
+  }
+
   /** Positions that are spoken for. */
   get reserved(): number {
     return this.#cost([...this.#prefill, ...this.#ready, ...this.#alive()]);
@@ -165,13 +170,17 @@ export class Scheduler<S extends Sequence> {
   /** Slots double as the batch grows; while it is computed, a prompt has memory of its own. */
   #cost(active: readonly S[]): number {
     const { capacityFor, slots } = this.#limits;
-    let [longest, own] = [0, 0];
-    for (const sequence of active) {
-      longest = Math.max(longest, sequence.reserved);
-      // The only one takes its own memory into the batch.
-      if (sequence.state !== "running" && active.length > 1) own += capacityFor(sequence.promptLength);
-    }
-    return slotsFor(active.length, slots) * capacityFor(longest) + own;
+    const longest = Math.max(0, ...active.map(({ reserved }) => reserved));
+    // The only one takes its own memory into the batch.
+    return (
+      slotsFor(active.length, slots) * capacityFor(longest) + (active.length > 1 ? this.#own(active) : 0)
+    );
+  }
+
+  /** Positions of the memory that sequences have beside the batch. */
+  #own(sequences: readonly S[]): number {
+    const apart = sequences.filter(({ state }) => state !== "running");
+    return apart.reduce((sum, { promptLength }) => sum + this.#limits.capacityFor(promptLength), 0);
   }
 
   #choose(): S {

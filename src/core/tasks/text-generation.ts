@@ -2,26 +2,32 @@ import { HfmsError } from "../errors.js";
 import type { LoadedModel } from "../model-pool.js";
 import type { AnswerEvent, Choice, GenerateEvent, GenerateRequest, SamplingParams } from "../requests.js";
 import { Sampler } from "../runtime/sampler.js";
-import type { GenerationEnd } from "../scheduler/generation-sequence.js";
+import type { GenerationEnd, GenerationRequest } from "../scheduler/generation-sequence.js";
 import type { Grammar } from "../text/grammar/index.js";
 import { Answer } from "./answer.js";
 import { compileAnswerFormat } from "./answer-format.js";
+import { drafterOf } from "./draft-model.js";
 import { EventQueue } from "./event-queue.js";
 import { type Prompt, readPrompt, tokenBudget } from "./prompt.js";
 
 /** Answers of one request, at most. */
 const MOST_ANSWERS = 64;
 
-/** Yields the answers as they come, then `done`. An abort, or leaving early, stops them. */
+/**
+ * Yields the answers as they come, then `done`. An abort, or leaving early, stops them. `draft` is a smaller model that
+ * guesses ahead.
+ */
 export async function* generate(
   model: LoadedModel,
   request: GenerateRequest,
   signal?: AbortSignal,
+  draft?: LoadedModel,
 ): AsyncGenerator<GenerateEvent> {
   if (model.runner.kind !== "decoder")
     throw new HfmsError("unsupported_task", `${model.manifest.model} makes no text`);
   const { loop, decoder } = model.runner;
   const { made, kept } = answerCounts(request);
+  const drafter = draft && drafterOf(draft, model);
   checkEcho(request);
   const prompt = await readPrompt(model, request);
   const maxTokens = tokenBudget(
@@ -34,7 +40,7 @@ export async function* generate(
   const queue = new EventQueue<AnswerEvent>();
   const stopped = new AbortController();
   const all = signal ? AbortSignal.any([signal, stopped.signal]) : stopped.signal;
-  const job: Job = { model, request, prompt, grammar, maxTokens, params, queue, signal: all };
+  const job: Job = { model, drafter, request, prompt, grammar, maxTokens, params, queue, signal: all };
   // The best are known at the end: nothing is sent before.
   const silent = made > kept;
   const start = performance.now();
@@ -47,7 +53,8 @@ export async function* generate(
     yield* queue;
     const finished = await work;
     const choices = best(finished, kept);
-    if (silent) for (const choice of choices) yield* wholeAnswer(choice);
+    const ends = new Set(model.manifest.stopTokens);
+    if (silent) for (const choice of choices) yield* wholeAnswer(choice, ends);
     yield done(model, prompt, finished, choices, start);
   } finally {
     stopped.abort();
@@ -57,6 +64,7 @@ export async function* generate(
 
 interface Job {
   model: LoadedModel;
+  drafter?: GenerationRequest["drafter"];
   request: GenerateRequest;
   prompt: Prompt;
   grammar?: Grammar;
@@ -84,7 +92,7 @@ async function runAll(job: Job, count: number, silent: boolean): Promise<Finishe
 }
 
 async function runOne(
-  { model, request, prompt, grammar, maxTokens, params, queue, signal }: Job,
+  { model, drafter, request, prompt, grammar, maxTokens, params, queue, signal }: Job,
   index: number,
   silent: boolean,
   onPrompt?: () => void,
@@ -95,7 +103,7 @@ async function runOne(
   const stopTokens = manifest.stopTokens;
   const ends = new Set(ignoreEos ? [] : stopTokens);
   // Answers of one seed differ from each other, and each is the same every time.
-  const own = { ...params, ...(seed !== undefined && { seed: seed + index }) };
+  const own = { ...params, ...(seed !== undefined && { seed: (seed + index) % Number.MAX_SAFE_INTEGER }) };
   const sampler = new Sampler(silent ? { ...own, logprobs: own.logprobs ?? 0 } : own, {
     prompt: prompt.tokens,
     stopTokens,
@@ -122,6 +130,7 @@ async function runOne(
     signal,
     priority: request.priority,
     speculation: speculates(request, loop.alone),
+    drafter,
     promptLogprobs: echo && logprobs !== undefined ? logprobs : undefined,
     onPrompt: (start) => {
       if (echo) answer.echo(request.prompt as string, prompt.tokens, start.logprobs);
@@ -135,8 +144,11 @@ async function runOne(
 }
 
 /** Guessing ahead changes roundings, so it is not for whoever wants the same tokens every time. */
-function speculates({ speculation, deterministic, seed }: GenerateRequest, alone: boolean): boolean {
-  return (speculation ?? alone) && !deterministic && seed === undefined;
+function speculates(
+  { speculation, draftModel, deterministic, seed }: GenerateRequest,
+  alone: boolean,
+): boolean {
+  return (speculation ?? (alone || draftModel !== undefined)) && !deterministic && seed === undefined;
 }
 
 function best(finished: readonly Finished[], count: number): Choice[] {
@@ -145,8 +157,9 @@ function best(finished: readonly Finished[], count: number): Choice[] {
   return ranked.slice(0, count).map(({ choice }, index) => ({ ...choice, index }));
 }
 
-function* wholeAnswer(choice: Choice): Iterable<AnswerEvent> {
-  const { index, text, reasoning, toolCalls = [], tokens, logprobs } = choice;
+function* wholeAnswer(choice: Choice, ends: ReadonlySet<number>): Iterable<AnswerEvent> {
+  const { index, text, reasoning, toolCalls = [], logprobs } = choice;
+  const tokens = choice.tokens.filter((token) => !ends.has(token));
   if (reasoning) yield { type: "reasoning", index, text: reasoning, tokens: [] };
   if (text !== "") yield { type: "text", index, text, tokens, ...(logprobs && { logprobs }) };
   for (const [call, { id, name, arguments: json }] of toolCalls.entries())

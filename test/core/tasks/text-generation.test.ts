@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { GenerateEvent, GenerateRequest } from "../../../src/core/requests.js";
 import { loadTokenizer } from "../../../src/core/text/tokenizer.js";
+import { editedGolden } from "../../edited-golden.js";
 import { engineHome, generate, openEngine } from "../../engine-sandbox.js";
 import { golden } from "../../golden/reference.js";
 
@@ -270,13 +271,14 @@ describe("stopping", () => {
 
   it("while waiting for another request ends at once", async () => {
     const engine = await openEngine(home({ HFMS_SEQUENCES: "1" }));
-    const first = engine.generate({ ...plain, prompt: prompt.text, maxTokens: 40 });
+    const endless = { maxTokens: 400, ignoreEos: true, deterministic: true };
+    const first = engine.generate({ ...plain, ...endless, prompt: prompt.text });
     for (let step = await first.next(); step.value?.type !== "text"; ) step = await first.next();
     const controller = new AbortController();
     const waiting = expect(
       generate(engine, { ...plain, prompt: longer.text, maxTokens: 4 }, controller.signal),
     ).rejects.toMatchObject({ code: "aborted" });
-    setTimeout(() => controller.abort(), 20);
+    setTimeout(() => controller.abort(), 5);
     await waiting;
     await first.return(undefined);
   });
@@ -302,4 +304,39 @@ describe("two requests at once on one engine", () => {
       expect(loads).toHaveLength(1);
     },
   );
+});
+
+describe("a draft model", () => {
+  const request = { ...plain, prompt: prompt.text, maxTokens: 48 };
+
+  it("guesses what the model itself would say, and the answer stays PyTorch's", async () => {
+    const engine = await openEngine(home());
+    const done = await generate(engine, { ...request, draftModel: llama.directory });
+    expect(done.tokens).toEqual(prompt.greedy);
+    expect(done.timings.accepted_tokens).toBeGreaterThan(20);
+    expect(done.events.filter(({ type }) => type === "ready")).toHaveLength(1);
+  });
+
+  it("that guesses wrong changes nothing but the time", async () => {
+    const engine = await openEngine(home());
+    const other = await editedGolden("llama-gqa", { config: { num_hidden_layers: 1 } });
+    const done = await generate(engine, { ...request, draftModel: other.directory });
+    expect(done.tokens).toEqual(prompt.greedy);
+  });
+
+  it("is not asked where the caller wants the same tokens every time", async () => {
+    const engine = await openEngine(home());
+    const done = await generate(engine, { ...request, draftModel: llama.directory, seed: 1 });
+    expect(done.timings.drafted_tokens).toBeUndefined();
+    expect(done.tokens).toEqual(prompt.greedy);
+  });
+
+  it("with another vocabulary is refused", async () => {
+    const engine = await openEngine(home());
+    const draftModel = golden("gpt2-bare").directory;
+    await expect(generate(engine, { ...request, draftModel })).rejects.toMatchObject({
+      code: "invalid_request",
+      param: "draftModel",
+    });
+  });
 });
