@@ -29,8 +29,9 @@ export async function compileGrammar(
   let grammar = grammars.get(key);
   if (!grammar) {
     const program = shallow(() => compileProgram(formatExpression(format)));
-    grammar = new ProgramGrammar(program, vocabulary, await vocabulary.trie());
-    throwIfAborted(signal);
+    const made = new ProgramGrammar(program, vocabulary, await vocabulary.trie());
+    await made.prepare(signal);
+    grammar = made;
   }
   grammars.delete(key);
   grammars.set(key, grammar);

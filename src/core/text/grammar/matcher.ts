@@ -45,6 +45,12 @@ export class ProgramGrammar implements Grammar {
     if (!known) masksOf.set(vocabulary, this.#masks);
   }
 
+  /** Does what can be done before the first mask is asked for. */
+  async prepare(signal?: AbortSignal): Promise<void> {
+    await this.#masks.prepare(this.table, signal);
+    this.maskOf(this.table.start);
+  }
+
   matcher(): GrammarMatcher {
     return new ProgramMatcher(this);
   }

@@ -11,6 +11,7 @@ export class TokenTrie {
   /** The byte that leads to a node. Node 0 is the root. */
   readonly byte: Uint8Array;
   readonly depth: Uint16Array;
+  readonly parent: Int32Array;
   /** Where a node's descendants end. */
   readonly end: Int32Array;
   /** The tokens that end at node n are tokens[first[n]] … tokens[first[n + 1] - 1]. */
@@ -18,6 +19,9 @@ export class TokenTrie {
   readonly tokens: Int32Array;
   /** Length of the longest token in bytes. */
   readonly height: number;
+  /** All nodes by the byte that leads to them: those of byte b begin at #firstOf[b]. */
+  readonly #nodes: Int32Array;
+  readonly #firstOf = new Int32Array(257);
 
   /** `bytesOf` gives a token's bytes as Latin-1. Other work goes on between short steps. */
   static async of(size: number, bytesOf: (token: number) => string | undefined): Promise<TokenTrie> {
@@ -57,7 +61,26 @@ export class TokenTrie {
     this.first[nodes] = writer.tokens.length;
     this.tokens = Int32Array.from(writer.tokens);
     this.height = writer.height;
+    this.parent = parents(this.depth, this.height);
+    for (const byte of this.byte.subarray(1)) this.#firstOf[byte + 1]++;
+    for (let byte = 0; byte < 256; byte++) this.#firstOf[byte + 1] += this.#firstOf[byte];
+    this.#nodes = new Int32Array(nodes - 1);
+    const next = this.#firstOf.slice();
+    for (let node = 1; node < nodes; node++) this.#nodes[next[this.byte[node]]++] = node;
   }
+
+  /** The nodes to which a byte leads. */
+  nodesOf(byte: number): Int32Array {
+    return this.#nodes.subarray(this.#firstOf[byte], this.#firstOf[byte + 1]);
+  }
+}
+
+function parents(depth: Uint16Array, height: number): Int32Array {
+  const latest = new Int32Array(height + 1);
+  return Int32Array.from(depth, (level, node) => {
+    latest[level] = node;
+    return level === 0 ? 0 : latest[level - 1];
+  });
 }
 
 class TrieWriter {
