@@ -27,7 +27,7 @@ export interface Config {
   memoryBudget?: number;
   /** Sequences that a model generates at the same time: HFMS_SEQUENCES, 16. One: the caller is the only one. */
   sequences?: number;
-  /** Bytes for the keys and values of a model's sequences: HFMS_KV_CACHE in MB, by default a quarter of the memory. */
+  /** For the keys and values of a model's sequences: bytes, or up to 1 a share of the memory there is. HFMS_KV_CACHE, 25 %. */
   cacheBytes?: number;
   /** Extra folder of skill files: HFMS_SKILLS. */
   skillsDir?: string;
@@ -77,7 +77,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     keepAlive: duration(env.HFMS_KEEP_ALIVE),
     memoryBudget: memory(env.HFMS_MEMORY),
     sequences: whole(env.HFMS_SEQUENCES),
-    cacheBytes: positive(env.HFMS_KV_CACHE, 1e6),
+    cacheBytes: memory(env.HFMS_KV_CACHE),
     skillsDir: expand(env.HFMS_SKILLS, home),
     connectTimeoutMs: positive(env.HF_HUB_ETAG_TIMEOUT, 1000) ?? 5000,
     debug: TRUE.has((env.HFMS_DEBUG ?? "").toLowerCase()),

@@ -66,6 +66,9 @@ interface Held {
 
 /** Sequences of one model that are computed at the same time. */
 const SEQUENCES = 16;
+/** Of the memory, for the keys and values of a model's sequences. */
+const CACHE_SHARE = 0.25;
+const MOST_PREFIX_BYTES = 2 ** 30;
 
 type LoadEvent = NoticeEvent | ProgressEvent | ReadyEvent;
 
@@ -323,11 +326,11 @@ export class ModelPool implements AsyncDisposable {
   }
 }
 
-/** Keys and values may take a quarter of the memory, and those of prompts that begin alike a sixteenth. */
-function generationLimits({ sequences = SEQUENCES, cacheBytes }: Config): GenerationLimits {
+/** A quarter of what keys and values may take goes to those of prompts that begin alike. */
+function generationLimits({ sequences = SEQUENCES, cacheBytes = CACHE_SHARE }: Config): GenerationLimits {
   const memory = Math.min(os.totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
-  const bytes = cacheBytes ?? memory / 4;
-  return { sequences, cacheBytes: bytes, prefixBytes: bytes / 4 };
+  const bytes = cacheBytes > 1 ? cacheBytes : memory * cacheBytes;
+  return { sequences, cacheBytes: bytes, prefixBytes: Math.min(bytes / 4, MOST_PREFIX_BYTES) };
 }
 
 async function close(runner: LoadedModel["runner"]): Promise<void> {
