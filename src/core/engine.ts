@@ -81,6 +81,11 @@ export class Engine implements AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<number[][]> {
     const found: number[][] = [];
+    if (this.#hosts) {
+      for await (const event of this.#hosts.run("tokenize", { ...choice, texts }, signal))
+        if (event.type === "tokens") found.push(event.tokens);
+      return found;
+    }
     const events = this.#pool.run(choice, undefined, signal, async function* (model) {
       for (const text of texts) yield model.tokenizer.encode(text, { addSpecialTokens: true });
     });

@@ -36,6 +36,9 @@ async function hosted(config: Config): Promise<HostedEngine> {
     prepare: (choice, signal) => engine.prepare(choice, signal),
     load: ({ choice, task }, signal) => engine.load(choice, task, signal),
     generate: (request, signal) => engine.generate(request, signal),
+    tokenize: async function* (request, signal) {
+      for (const tokens of await engine.tokenize(request, signal)) yield { type: "tokens", tokens };
+    },
     embed: (request, signal) => engine.embed(request, signal),
   };
 }

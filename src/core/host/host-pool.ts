@@ -27,8 +27,9 @@ const ROOM_PATIENCE_MS = 30_000;
 /** How often a request is begun, at most, when the host dies under it. */
 const MAX_ATTEMPTS = 3;
 
-type Task = "generate" | "embed";
-const tasks = { generate: "text-generation", embed: "feature-extraction" } as const;
+type Task = "generate" | "embed" | "tokenize";
+/** By the Hub's pipeline tag; a tokenizer has every model. */
+const tasks = { generate: "text-generation", embed: "feature-extraction", tokenize: undefined } as const;
 
 /**
  * One process for each model, within a budget of memory: loaded once for all who ask, unloaded when idle for long or
@@ -57,7 +58,8 @@ export class HostPool implements AsyncDisposable {
     task: T,
     request: Calls[T]["request"],
     signal?: AbortSignal,
-  ): AsyncGenerator<Calls[T]["event"]> {
+  ): AsyncGenerator<Calls[T]["event"] | NoticeEvent | ProgressEvent> {
+    checkKeepAlive(request);
     const input = task === "embed" ? replayable((request as EmbedRequest).input) : undefined;
     let begun = false;
     let announced = false;
@@ -109,6 +111,7 @@ export class HostPool implements AsyncDisposable {
     task?: string,
     signal?: AbortSignal,
   ): AsyncGenerator<NoticeEvent | ProgressEvent | ReadyEvent> {
+    checkKeepAlive(choice);
     const identity = await identifyModel(this.#registry, choice);
     const { reason: deviceReason, notice } = identity.device;
     if (notice) yield { type: "notice", message: notice };
@@ -158,9 +161,9 @@ export class HostPool implements AsyncDisposable {
             yield step.value;
             continue;
           }
-          const { twin } = step.value;
-          if (!twin) return { ...step.value, host, waited, [Symbol.dispose]: () => use[Symbol.dispose]() };
-          this.#hosts.set(identity.key, twin);
+          if ("gone" in step.value) this.#unlist(host);
+          else if (step.value.twin) this.#hosts.set(identity.key, step.value.twin);
+          else return { ...step.value, host, waited, [Symbol.dispose]: () => use[Symbol.dispose]() };
           break;
         }
       } catch (error) {
@@ -255,7 +258,7 @@ async function readBudget({ memoryBudget = MEMORY_SHARE }: Config): Promise<numb
 
 /**
  * Every host may use all cores, because most of the time one of them is busy. When several are, threads that wait for
- * each other busily take the time of those that are waited for (3 to 5 times slower, bench/hosts.ts), so they sleep.
+ * each other busily take the time of those that are waited for (half as fast together, bench/hosts.ts), so they sleep.
  */
 function hostConfig(config: Config, budget: number): Config {
   return { ...config, spin: config.spin ?? false, cacheBytes: config.cacheBytes ?? budget / 4 };
@@ -264,6 +267,14 @@ function hostConfig(config: Config, budget: number): Config {
 /** A short list goes whole with each try; anything longer is read as the host wants it, and kept until it answers. */
 function replayable(input: EmbedRequest["input"]): string[] | ReplayInput {
   return isShortList(input) ? input : new ReplayInput(input);
+}
+
+function checkKeepAlive({ keepAlive }: ModelChoice): void {
+  if (keepAlive === undefined || (typeof keepAlive === "number" && !Number.isNaN(keepAlive))) return;
+  throw new HfmsError("invalid_request", `keepAlive is ${keepAlive}; it is a number of milliseconds`, {
+    hint: "-1 keeps the model until it is unloaded, 0 no longer than needed",
+    param: "keepAlive",
+  });
 }
 
 function closed(): HfmsError {

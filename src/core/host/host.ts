@@ -28,6 +28,8 @@ export interface HostOptions {
 
 /** What waiting for a host comes to: a process to ask, or another host that is the same. */
 type Brought = { process: HostProcess; ready: ReadyEvent; twin?: undefined } | { twin: Host };
+/** This one is no use, and not for a reason that concerns the caller: another one must be made. */
+type Gone = { gone: true };
 
 const PING_TIMEOUT_MS = 500;
 /** Longer timers overflow. */
@@ -96,10 +98,11 @@ export class Host {
   }
 
   /** Ends when the model is ready; many may wait at once. Throws runtime_error when it keeps dying. */
-  async *ready(task: string | undefined, signal?: AbortSignal): AsyncGenerator<LoadingEvent, Brought> {
+  async *ready(task: string | undefined, signal?: AbortSignal): AsyncGenerator<LoadingEvent, Brought | Gone> {
     if (this.#state === "ready" && this.#process && this.#ready)
       return { process: this.#process, ready: this.#ready };
     this.#loading ??= this.#load(task);
+    if (this.#loading.stopped) return { gone: true };
     const loading = this.#loading;
     try {
       return yield* loading.follow(signal);
@@ -108,8 +111,8 @@ export class Host {
       const foreign =
         error instanceof HfmsError && error.code === "unsupported_task" && loading.task !== task;
       if (!foreign) throw error;
+      return { gone: true };
     }
-    return yield* this.ready(task, signal);
   }
 
   /** A request was answered: whatever made the process die before is over. */

@@ -30,6 +30,11 @@ export class Loading<R> {
     this.result.catch(() => {});
   }
 
+  /** It was stopped, and will end with `aborted`: nobody should begin to follow it. */
+  get stopped(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
   async *follow(signal?: AbortSignal): AsyncGenerator<LoadingEvent, R> {
     throwIfAborted(signal);
     const { promise: aborted, resolve: stop } = Promise.withResolvers<void>();

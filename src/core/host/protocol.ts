@@ -22,6 +22,11 @@ export interface Calls {
     result: undefined;
   };
   generate: { request: GenerateRequest; event: GenerateEvent; result: undefined };
+  tokenize: {
+    request: ModelChoice & { texts: string[] };
+    event: { type: "tokens"; tokens: number[] };
+    result: undefined;
+  };
   embed: { request: EmbedRequest; event: EmbedEvent; result: undefined };
 }
 

@@ -78,6 +78,10 @@ describe("a model that nobody uses", () => {
     const [model] = await engine.ps();
     expect(model).toMatchObject({ pinned: true });
     expect(model).not.toHaveProperty("keepAliveUntil");
+    await expect(generate(engine, { ...greedy, keepAlive: Number.NaN })).rejects.toMatchObject({
+      code: "invalid_request",
+      param: "keepAlive",
+    });
   });
 
   it("is unloaded on demand, but not before its requests have ended", async () => {
