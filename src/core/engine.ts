@@ -2,7 +2,7 @@ import { type Config, readConfig } from "./config.js";
 import type { HardwareReport } from "./hardware/types.js";
 import type { HostPool } from "./host/host-pool.js";
 import { listModels, modelInfo, removeModel } from "./inventory.js";
-import { ModelPool } from "./model-pool.js";
+import { type LoadedModel, ModelPool } from "./model-pool.js";
 import type {
   DiscoverQuery,
   EmbedEvent,
@@ -65,7 +65,20 @@ export class Engine implements AsyncDisposable {
   async *generate(request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<GenerateEvent> {
     if (this.#hosts) return yield* this.#hosts.run("generate", request, signal);
     const { generate } = await import("./tasks/text-generation.js");
-    yield* this.#pool.run(request, "text-generation", signal, (model) => generate(model, request, signal));
+    const { draftModel } = request;
+    if (draftModel === undefined) {
+      yield* this.#pool.run(request, "text-generation", signal, (model) => generate(model, request, signal));
+      return;
+    }
+    const answer = (draft: LoadedModel) =>
+      this.#pool.run(request, "text-generation", signal, (model) => generate(model, request, signal, draft));
+    const choice = { model: draftModel, device: request.device, source: request.source };
+    let guessing = false;
+    for await (const event of this.#pool.run(choice, "text-generation", signal, answer)) {
+      // Of two models, callers hear of the one that answers.
+      if (event.type === "ready" && !guessing) guessing = true;
+      else yield event;
+    }
   }
 
   /** Turns texts into vectors, streaming, in the order of the input. */
