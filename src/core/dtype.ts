@@ -1,4 +1,3 @@
-import { HfmsError } from "./errors.js";
 import type { MatrixFormat, MatrixRole } from "./graph/model-weights.js";
 import type { Dtype } from "./requests.js";
 
@@ -60,13 +59,4 @@ export function describeParameters(parameters: number): string {
   if (parameters >= 1e9) return `${(parameters / 1e9).toFixed(1)}B`;
   if (parameters >= 1e6) return `${Math.round(parameters / 1e6)}M`;
   return `${Math.ceil(parameters / 1e3)}k`;
-}
-
-/** Refuses a dtype that hfms has no format for. */
-export function parseDtype(value: string): Dtype {
-  if (value === "auto" || value === "fp32" || value === "int8" || value === "int4") return value;
-  throw new HfmsError("unsupported_dtype", `dtype "${value}" is not supported`, {
-    hint: "use auto, fp32, int8 or int4",
-    param: "dtype",
-  });
 }

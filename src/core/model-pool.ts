@@ -41,8 +41,6 @@ export interface LoadedModel {
   /** Texts to put before an input, by name, that the skill knows of. */
   prompts: Record<string, string>;
   ready: ReadyEvent;
-  /** One request at a time. */
-  turn: Turn;
 }
 
 /** A graph on the disk, and the files that it was built from. */
@@ -178,7 +176,7 @@ export class ModelPool implements AsyncDisposable {
       loadMs: performance.now() - start,
     };
     await markUsed(directory);
-    const model = { manifest, directory, textDirectory, tokenizer, runner, ready, prompts, turn: new Turn() };
+    const model = { manifest, directory, textDirectory, tokenizer, runner, ready, prompts };
     const now = Date.now();
     const held: Held = { model, keys: new Set([key]), inUse: 0, since: now, lastUsed: now };
     this.#held.set(key, held);
