@@ -108,7 +108,7 @@ describe("SmolLM2-135M-Instruct, asked by several at once", () => {
       for await (const _ of engine.pull({ ...smollm2, dtype }));
       await using runner = await openGraph(dtype);
       const sizes = { requests: 5, prompt: 150, answer: 8, vocabulary: smollm2Reference().english.tokens };
-      for (const seed of [1, 2, 3]) {
+      for (const seed of [1, 2]) {
         const mix = randomMix(seed, runner.decoder, sizes);
         await expectSameAsAlone(runner.decoder, mix, `mix ${seed}`);
       }
