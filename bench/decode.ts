@@ -18,7 +18,7 @@ const { peers, rounds, threads, patience } = options;
 const file = "SmolLM2-135M-Instruct";
 const model = path.join(peers, "models", `${file}.Q4_1.gguf`);
 
-await using engine = await Engine.open({ ...readConfig(), threads });
+await using engine = await Engine.open({ ...readConfig(), threads, sequences: 1 });
 const dtypes = options.dtypes as Dtype[];
 const prompts = promptMaker(engine, { model, dtype: dtypes[0] });
 const newPrompt = async (tokens: number): Promise<string> => (await prompts.make(1, tokens))[0];

@@ -14,7 +14,7 @@ const options = readOptions({ rounds: 7, dtypes: ["auto", "int4"] });
 const { peers, rounds, threads, patience } = options;
 const model = path.join(peers, "models", "SmolLM2-135M-Instruct.Q4_1.gguf");
 
-await using engine = await Engine.open({ ...readConfig(), threads });
+await using engine = await Engine.open({ ...readConfig(), threads, sequences: 1 });
 const recorder = await Recorder.start(engine, {
   name: "prototype",
   title: "The engine beside a bare loop over the same graph",
