@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Builds what hfms is measured against, out of packages: bash bench/peers/build.sh [DIR]
 # Takes about ten minutes on two cores. Needs python3 with pip and venv, cmake, a C++ compiler and npm. What is there already is kept.
-#   DIR/llama.cpp/   llama-bench and llama-quantize, compiled for this processor
+#   DIR/llama.cpp/   llama-bench, llama-batched-bench and llama-quantize, compiled for this processor
 #   DIR/models/      SmolLM2-135M-Instruct as GGUF: Q4_1 as published, Q8_0 and Q4_0 made from it; all-MiniLM-L6-v2 in Hub
-#                    layout, with the ONNX file that transformers.js loads
+#                    layout; both with the ONNX files that transformers.js loads
 # transformers.js goes into node_modules beside this file. DIR is bench/peers/built unless it is given.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -54,7 +54,7 @@ if [ ! -e "$dir/models/minilm/model.safetensors" ]; then
 fi
 
 # llama.cpp out of the source package of its Python binding, with its own flags for this very processor.
-if [ ! -x "$dir/llama.cpp/llama-bench" ]; then
+if [ ! -x "$dir/llama.cpp/llama-batched-bench" ]; then
   archive=$dir/source/llama_cpp_python-$llama_cpp_python.tar.gz
   if [ ! -e "$archive" ]; then
     say "fetching llama-cpp-python $llama_cpp_python"
@@ -66,7 +66,7 @@ if [ ! -x "$dir/llama.cpp/llama-bench" ]; then
   say "compiling llama.cpp (its output is in $log)"
   cmake -S "$source" -B "$source/build" -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON -DLLAMA_CURL=OFF \
     -DLLAMA_BUILD_TESTS=OFF >"$log" 2>&1
-  cmake --build "$source/build" -j "$(nproc)" -t llama-bench llama-quantize >>"$log" 2>&1
+  cmake --build "$source/build" -j "$(nproc)" -t llama-bench llama-batched-bench llama-quantize >>"$log" 2>&1
   cp -a "$source/build/bin/." "$dir/llama.cpp/"
   say "llama.cpp is ready"
 fi
@@ -80,12 +80,18 @@ for format in Q8_0 Q4_0; do
   fi
 done
 
-# The graph that transformers.js runs, as optimum exports it for the Hub.
-if [ ! -e "$dir/models/minilm/onnx/model.onnx" ]; then
-  say "exporting MiniLM to ONNX (PyTorch is fetched for it)"
-  [ -x "$dir/venv/bin/python" ] || python3 -m venv "$dir/venv"
-  "$dir/venv/bin/python" -m pip install -q -r "$here/requirements.txt"
-  "$dir/venv/bin/python" "$here/export_minilm.py" "$dir/models/minilm" >"$dir/source/export.log" 2>&1
+# The graphs that transformers.js runs, like those that the Hub has of other models.
+minilm=$dir/models/minilm/onnx/model.onnx
+smollm2=$dir/models/smollm2/onnx/model_q4.onnx
+if [ ! -e "$minilm" ] || [ ! -e "$smollm2" ]; then
+  say "exporting to ONNX (PyTorch is fetched for it)"
+  python=$dir/venv/bin/python
+  [ -x "$python" ] || python3 -m venv "$dir/venv"
+  "$python" -m pip install -q -r "$here/requirements.txt"
+  {
+    [ -e "$minilm" ] || "$python" "$here/export_minilm.py" "$dir/models/minilm"
+    [ -e "$smollm2" ] || "$python" "$here/export_smollm2.py" "$gguf.Q4_1.gguf" "$dir/models/smollm2"
+  } >"$dir/source/export.log" 2>&1
 fi
 
 # transformers.js. The install script of onnxruntime-node would fetch CUDA files.
