@@ -8,7 +8,19 @@ const START = "<!-- bench -->";
 const END = "<!-- /bench -->";
 
 const file = path.resolve(process.argv[2] ?? path.join(import.meta.dirname, "..", "README.md"));
-const reports = ["decode", "embed", "prototype", "startup"]
+const reports = [
+  "decode",
+  "batching",
+  "prefix",
+  "speculation",
+  "structured",
+  "sampling",
+  "stall",
+  "embed",
+  "hosts",
+  "prototype",
+  "startup",
+]
   .map((name) => path.join(import.meta.dirname, "results", `${name}.json`))
   .filter((result) => existsSync(result))
   .map((result) => JSON.parse(readFileSync(result, "utf8")) as Report);
