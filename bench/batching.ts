@@ -14,7 +14,7 @@ const STREAMS = [1, 4, 8, 16];
 /** How many transformers.js gets as one batch. */
 const PEER_STREAMS = 8;
 
-const options = readOptions({ rounds: 5, dtypes: ["auto", "int4"] });
+const options = readOptions({ rounds: 3, dtypes: ["auto", "int4"] });
 const { peers, rounds, threads, patience } = options;
 const dtypes = options.dtypes as Dtype[];
 const file = "SmolLM2-135M-Instruct";

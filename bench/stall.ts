@@ -14,7 +14,7 @@ const BEFORE = 48;
 /** More than it makes while the prompt is computed; then it is stopped. */
 const MOST = 4000;
 
-const options = readOptions({ rounds: 5, dtypes: ["auto", "int4"] });
+const options = readOptions({ rounds: 3, dtypes: ["auto", "int4"] });
 const { peers, rounds, threads, patience } = options;
 const dtypes = options.dtypes as Dtype[];
 const model = path.join(peers, "models", "SmolLM2-135M-Instruct.Q4_1.gguf");
@@ -34,8 +34,8 @@ interface Together {
   longestDelay: number;
 }
 
-async function measure(dtype: Dtype): Promise<Together> {
-  const [[short], [long]] = [await maker.make(1, SHORT), await maker.make(1, LONG)];
+async function measure(dtype: Dtype, length: number): Promise<Together> {
+  const [[short], [long]] = [await maker.make(1, SHORT), await maker.make(1, length)];
   const pieces: { tokens: number; at: number }[] = [];
   const stop = new AbortController();
   const warm = Promise.withResolvers<void>();
@@ -82,7 +82,7 @@ async function measure(dtype: Dtype): Promise<Together> {
 }
 
 // Loads and warms every graph.
-for (const dtype of dtypes) await measure(dtype);
+for (const dtype of dtypes) await measure(dtype, SHORT * 8);
 
 const recorder = await Recorder.start(engine, {
   name: "stall",
@@ -94,7 +94,7 @@ const [GAP, DELAY] = ["longest gap", "event loop delay, p99"];
 for (let round = 0; round < rounds; round++) {
   process.stderr.write(`round ${round + 1} of ${rounds}\n`);
   for (const dtype of round % 2 === 0 ? dtypes : dtypes.toReversed()) {
-    const one = await recorder.sample(() => measure(dtype));
+    const one = await recorder.sample(() => measure(dtype, LONG));
     recorder.add(GAP, dtype, "ms", one.gap);
     recorder.add(DELAY, dtype, "ms", one.delay);
     recorder.add("longest delay", dtype, "ms", one.longestDelay);
