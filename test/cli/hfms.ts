@@ -35,7 +35,8 @@ export function temporaryHome(): () => string {
 export function testEnvironment(home: string, env: Record<string, string> = {}): NodeJS.ProcessEnv {
   const clean = Object.fromEntries(
     Object.entries(process.env).filter(
-      ([name]) => !/^(HF_|HFMS_|HUGGING|TRANSFORMERS_|NO_COLOR|FORCE_COLOR)/.test(name),
+      ([name]) =>
+        !/^(HF_|HFMS_|HUGGING|TRANSFORMERS_|NO_COLOR|FORCE_COLOR|COLORTERM|TERM_PROGRAM)|^CI$/.test(name),
     ),
   );
   return { ...clean, HF_HOME: home, HF_HUB_OFFLINE: "1", XDG_CACHE_HOME: path.join(home, ".cache"), ...env };
