@@ -61,9 +61,14 @@ export class HfmsError extends Error {
   }
 }
 
+/** The error of work that was stopped by its signal. */
+export function aborted(signal: AbortSignal | undefined): HfmsError {
+  return new HfmsError("aborted", "stopped", { cause: signal?.reason });
+}
+
 /** Throws `aborted` when the signal has fired. Long loops call it between steps. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new HfmsError("aborted", "stopped", { cause: signal.reason });
+  if (signal?.aborted) throw aborted(signal);
 }
 
 /** Turns what the file system throws into the table's words; anything else passes through unchanged. */

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { getCompileCacheDir } from "node:module";
 import { fileURLToPath } from "node:url";
 import { type Config, childEnvironment } from "../config.js";
-import { HfmsError, throwIfAborted } from "../errors.js";
+import { aborted, HfmsError, throwIfAborted } from "../errors.js";
 import { CallStream } from "./call-stream.js";
 import { feedInput, type InputFlow, isShortList } from "./input-flow.js";
 import type { Calls, FromHost, Method, ToHost } from "./protocol.js";
@@ -127,7 +127,7 @@ export class HostProcess implements AsyncDisposable {
     const pending: Pending = { stream };
     this.#pending.set(id, pending);
     this.#hold();
-    const stop = (): void => stream.fail(new HfmsError("aborted", "stopped", { cause: signal?.reason }));
+    const stop = (): void => stream.fail(aborted(signal));
     signal?.addEventListener("abort", stop, { once: true });
     try {
       this.#sendCall(id, method, request, pending);

@@ -21,6 +21,11 @@ export interface LaneRun {
   signal?: AbortSignal;
 }
 
+/** Logits [vocabulary] of one row out of [rows, vocabulary]; a view, not a copy. */
+export function logitsRow(logits: Float32Array, row: number, vocabulary: number): Float32Array {
+  return logits.subarray(row * vocabulary, (row + 1) * vocabulary);
+}
+
 /**
  * Attention takes queries in blocks of 2 · headDim (fewer where the L2 cache is small): multiples of this. A row that is
  * the last block alone takes another path through the kernels and is not bit-equal to the same row among others.

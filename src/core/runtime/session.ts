@@ -1,4 +1,4 @@
-import { HfmsError } from "../errors.js";
+import { HfmsError, throwIfAborted } from "../errors.js";
 import { elementCount, elementTypes, type Tensor } from "../tensor.js";
 import { type OrtLibrary, ortLibrary, type Pointer } from "./ort-api.js";
 
@@ -147,7 +147,7 @@ export class Binding implements AsyncDisposable {
   /** Runs the graph once. An abort ends it at the next node and throws `aborted`. */
   async run(signal?: AbortSignal): Promise<void> {
     this.#requireIdle();
-    if (signal?.aborted) throw new HfmsError("aborted", "stopped", { cause: signal.reason });
+    throwIfAborted(signal);
     const terminate = (): void => this.#ort.call("RunOptionsSetTerminate", this.#runOptions);
     signal?.addEventListener("abort", terminate, { once: true });
     this.#running = this.#ort.callAsync("RunWithBinding", this.#session, this.#runOptions, this.#binding);

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { HfmsError } from "../errors.js";
+import { aborted, HfmsError } from "../errors.js";
 import type { Encoder } from "../runtime/encoder.js";
 import { EncoderQueue, type QueuedRow } from "./encoder-queue.js";
 import { EncoderWindow } from "./encoder-window.js";
@@ -187,8 +187,4 @@ interface Caller {
   rows: Set<Row>;
   /** Forgets the caller's signal. */
   leave(): void;
-}
-
-function aborted(signal: AbortSignal | undefined): HfmsError {
-  return new HfmsError("aborted", "stopped", { cause: signal?.reason });
 }

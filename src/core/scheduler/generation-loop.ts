@@ -1,6 +1,8 @@
-import { HfmsError } from "../errors.js";
+import { setImmediate } from "node:timers/promises";
+import { aborted, HfmsError, throwIfAborted } from "../errors.js";
 import type { Decoder } from "../runtime/decoder.js";
 import { type CachedPositions, capacityFor, KvCache } from "../runtime/kv-cache.js";
+import { logitsRow } from "../runtime/lane.js";
 import { Batch } from "./batch.js";
 import { type GenerationEnd, type GenerationRequest, GenerationSequence } from "./generation-sequence.js";
 import { RunCosts } from "./guess-costs.js";
@@ -89,7 +91,7 @@ export class GenerationLoop implements AsyncDisposable {
     if (this.#disposed) throw new HfmsError("internal_error", "the model is unloaded");
     const sequence = new GenerationSequence(request);
     const { signal } = request;
-    if (signal?.aborted) throw aborted(signal);
+    throwIfAborted(signal);
     if (sequence.reserved > this.#decoder.info.contextLength) {
       throw new HfmsError(
         "context_length_exceeded",
@@ -130,7 +132,7 @@ export class GenerationLoop implements AsyncDisposable {
 
   async #computePrompts(): Promise<void> {
     // A turn first: requests that come together are seen together.
-    await nextTurn();
+    await setImmediate();
     while (!this.#disposed) {
       this.#again.delete("prompts");
       const run = this.#scheduler.nextPrompts();
@@ -188,9 +190,9 @@ export class GenerationLoop implements AsyncDisposable {
       }
       let turn = performance.now();
       for (const [row, sequence] of running.entries()) {
-        if (!sequence.ended) this.#take(sequence, logits.subarray(row * vocabulary, (row + 1) * vocabulary));
+        if (!sequence.ended) this.#take(sequence, logitsRow(logits, row, vocabulary));
         if (performance.now() - turn < TURN_MS) continue;
-        await nextTurn();
+        await setImmediate();
         turn = performance.now();
       }
     }
@@ -215,7 +217,7 @@ export class GenerationLoop implements AsyncDisposable {
     const formatted = running.filter(({ request }) => request.matcher);
     if (formatted.length === 0) return;
     // The run is handed to its thread in the microtasks before this turn.
-    await nextTurn();
+    await setImmediate();
     for (const sequence of formatted) {
       if (!sequence.ended) this.#guard(sequence, () => sequence.lookAhead());
     }
@@ -226,7 +228,7 @@ export class GenerationLoop implements AsyncDisposable {
     const vocabulary = this.#decoder.info.vocabularySize;
     sequence.draftedTokens += draft.length;
     for (let row = 0; row <= draft.length && !sequence.ended; row++) {
-      this.#take(sequence, logits.subarray(row * vocabulary, (row + 1) * vocabulary));
+      this.#take(sequence, logitsRow(logits, row, vocabulary));
       if (sequence.tokens.at(-1) !== draft[row]) return row;
       sequence.acceptedTokens++;
     }
@@ -297,18 +299,10 @@ export class GenerationLoop implements AsyncDisposable {
   }
 }
 
-function aborted(signal: AbortSignal | undefined): HfmsError {
-  return new HfmsError("aborted", "stopped", { cause: signal?.reason });
-}
-
 function outOfMemory(error: unknown): unknown {
   if (!(error instanceof RangeError)) return error;
   return new HfmsError("out_of_memory", `no memory for keys and values: ${error.message}`, {
     hint: "ask for fewer tokens, or give the cache less with HFMS_KV_CACHE",
     cause: error,
   });
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

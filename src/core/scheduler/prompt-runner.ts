@@ -1,6 +1,6 @@
 import type { Decoder, DecoderGraph } from "../runtime/decoder.js";
 import type { CachedPositions, KvCache } from "../runtime/kv-cache.js";
-import type { Lane } from "../runtime/lane.js";
+import { type Lane, logitsRow } from "../runtime/lane.js";
 import { logprobsOf } from "../runtime/logprobs.js";
 import { nextPiece } from "../runtime/prompt-pieces.js";
 import type { GenerationSequence } from "./generation-sequence.js";
@@ -68,7 +68,7 @@ export class PromptRunner implements AsyncDisposable {
     const output = await lane.run({ cache, rows: [{ tokens, past }], logits, signal });
     const done = past + tokens.length;
     const vocabulary = this.#decoder.info.vocabularySize;
-    const row = (i: number): Float32Array => output.data.subarray(i * vocabulary, (i + 1) * vocabulary);
+    const row = (i: number): Float32Array => logitsRow(output.data, i, vocabulary);
     if (promptLogprobs !== undefined) {
       for (let i = 0; i < tokens.length && past + i + 1 < prompt.length; i++) {
         sequence.promptLogprobs.push(logprobsOf(row(i), prompt[past + i + 1], promptLogprobs));
@@ -96,8 +96,7 @@ export class PromptRunner implements AsyncDisposable {
       const { promptLength } = sequence;
       sequence.place = { cache: shared, slot };
       this.#keep(sequence.request.prompt, shared, slot, graph, promptLength);
-      const logits = output.data.subarray(slot * vocabularySize, (slot + 1) * vocabularySize);
-      return { sequence, computed: promptLength, logits };
+      return { sequence, computed: promptLength, logits: logitsRow(output.data, slot, vocabularySize) };
     });
   }
 

@@ -1,4 +1,4 @@
-import { HfmsError } from "../errors.js";
+import { aborted } from "../errors.js";
 
 /** A producer that is slower than this gets its answers without waiting for more input. */
 const PATIENCE_MS = 10;
@@ -47,12 +47,12 @@ export async function* windows<T>(
 
 async function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const stop = (): void => reject(new HfmsError("aborted", "stopped", { cause: signal.reason }));
+  const { promise: interrupted, reject } = Promise.withResolvers<never>();
+  const stop = (): void => reject(aborted(signal));
   if (signal.aborted) stop();
   signal.addEventListener("abort", stop, { once: true });
   try {
-    return await Promise.race([promise, aborted]);
+    return await Promise.race([promise, interrupted]);
   } finally {
     signal.removeEventListener("abort", stop);
   }

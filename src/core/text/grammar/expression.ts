@@ -25,6 +25,20 @@ export interface Rule {
   expression: Expression;
 }
 
+/** What an expression is put together from; a rule is a border that this does not cross. */
+export function partsOf(expression: Expression): readonly Expression[] {
+  switch (expression.kind) {
+    case "sequence":
+      return expression.parts;
+    case "choice":
+      return expression.options;
+    case "repeat":
+      return [expression.part];
+    default:
+      return [];
+  }
+}
+
 export const empty: Expression = { kind: "text", text: "" };
 /** Matches no text at all. */
 export const nothing: Expression = { kind: "choice", options: [] };

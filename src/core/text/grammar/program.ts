@@ -1,5 +1,5 @@
 import { HfmsError } from "../../errors.js";
-import { type Expression, type Rule, sequence } from "./expression.js";
+import { type Expression, partsOf, type Rule, sequence } from "./expression.js";
 import { analyseRules, callsOf, type RuleAnalysis } from "./rule-analysis.js";
 import { isPrefixFree, type Terminal, terminalOf } from "./terminal.js";
 
@@ -216,16 +216,8 @@ function isWide(expression: Expression): boolean {
       return expression.ranges.reduce((sum, [low, high]) => sum + high - low + 1, 0) > 200;
     case "automaton":
       return true;
-    case "sequence":
-      return expression.parts.some(isWide);
-    case "choice":
-      return expression.options.some(isWide);
-    case "repeat":
-      return isWide(expression.part);
-    case "rule":
-      // A rule is a border: what is wide inside is shared there.
-      return false;
     default:
-      return false;
+      // Not into rules: what is wide inside is shared there.
+      return partsOf(expression).some(isWide);
   }
 }

@@ -1,7 +1,17 @@
 import { HfmsError } from "../../errors.js";
 import { type Automaton, automatonOf } from "./automaton.js";
 import { anyCharacter, characters, negate, type Ranges, union } from "./code-points.js";
-import { choice, type Expression, empty, oneOf, optional, repeat, sequence, text } from "./expression.js";
+import {
+  choice,
+  type Expression,
+  empty,
+  oneOf,
+  optional,
+  partsOf,
+  repeat,
+  sequence,
+  text,
+} from "./expression.js";
 
 /**
  * The texts that match a regular expression as a whole. The syntax is ECMAScript's (with the flag `u`, and a little more
@@ -284,16 +294,5 @@ function withoutOuterBorders(expression: Expression): Expression {
 }
 
 function hasBorder(expression: Expression): boolean {
-  switch (expression.kind) {
-    case "border":
-      return true;
-    case "sequence":
-      return expression.parts.some(hasBorder);
-    case "choice":
-      return expression.options.some(hasBorder);
-    case "repeat":
-      return hasBorder(expression.part);
-    default:
-      return false;
-  }
+  return expression.kind === "border" || partsOf(expression).some(hasBorder);
 }

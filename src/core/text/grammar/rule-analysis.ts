@@ -1,5 +1,5 @@
 import { HfmsError } from "../../errors.js";
-import type { Expression, Rule } from "./expression.js";
+import { type Expression, partsOf, type Rule } from "./expression.js";
 
 /** What holds for the rules that an expression reaches. */
 export interface RuleAnalysis {
@@ -48,18 +48,7 @@ function reachable(root: Expression): Set<Rule> {
 
 /** The rules that an expression names. */
 export function callsOf(expression: Expression): Rule[] {
-  switch (expression.kind) {
-    case "rule":
-      return [expression.rule];
-    case "sequence":
-      return expression.parts.flatMap(callsOf);
-    case "choice":
-      return expression.options.flatMap(callsOf);
-    case "repeat":
-      return callsOf(expression.part);
-    default:
-      return [];
-  }
+  return expression.kind === "rule" ? [expression.rule] : partsOf(expression).flatMap(callsOf);
 }
 
 function callsAtStart(
