@@ -1,5 +1,6 @@
 /** The nouns that cross the engine's border: what commands and routes ask, and what they get back. */
 
+export * from "./requests/classification.js";
 export * from "./requests/generation.js";
 export * from "./requests/output-format.js";
 
