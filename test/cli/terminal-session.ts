@@ -9,7 +9,10 @@ export const hasTerminal = process.platform === "linux" && spawnSync("script", [
 export interface TerminalSession extends AsyncDisposable {
   /** Waits until the terminal shows something that it had not shown at the last call. */
   until(pattern: RegExp): Promise<void>;
+  /** Types at a prompt. */
   type(keys: string): Promise<void>;
+  /** Presses keys while the program is at work. */
+  press(keys: string): void;
   ended: Promise<Outcome>;
 }
 
@@ -26,21 +29,24 @@ export function openTerminal(
   const ended = outcome(child);
   let shown = "";
   let seen = 0;
+  let more = Promise.withResolvers<void>();
   child.stdout.on("data", (text) => {
     shown += text;
+    more.resolve();
+    more = Promise.withResolvers();
   });
   const fresh = () => stripVTControlCharacters(shown).slice(seen);
   return {
     ended,
     async until(pattern) {
-      for (let i = 0; i < 400; i++) {
+      const timeout = delay(20_000, "timeout", { ref: false });
+      do {
         const match = pattern.exec(fresh());
         if (match) {
           seen += match.index + match[0].length;
           return;
         }
-        await delay(50);
-      }
+      } while ((await Promise.race([more.promise, timeout])) !== "timeout");
       throw new Error(`the terminal never showed ${pattern}, but ${JSON.stringify(fresh())}`);
     },
     async type(keys) {
@@ -48,6 +54,7 @@ export function openTerminal(
       await delay(150);
       child.stdin.write(keys);
     },
+    press: (keys) => void child.stdin.write(keys),
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");
       await ended;
