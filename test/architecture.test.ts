@@ -27,7 +27,7 @@ const layers = [
   ["core/engine"],
   ["core/bench"],
   ["core/index", "core/host-main"],
-  ["cli"],
+  ["cli", "server"],
   ["commands"],
 ];
 
@@ -38,6 +38,8 @@ const owners: Record<string, RegExp> = {
   "@inquirer/prompts": /^src\/(commands|cli)\//,
   chalk: /^src\/cli\/style\.ts$/,
   ora: /^src\/cli\/progress\.ts$/,
+  h3: /^src\/server\//,
+  listhen: /^src\/server\//,
   undici: /^src\/core\/hub\/http\.ts$/,
   "@huggingface/hub": /^src\/core\/hub\//,
   "@bufbuild/protobuf": /^src\/core\/graph\/proto\.ts$/,

@@ -10,7 +10,8 @@ export const errorTable = {
   skill_not_found: { exit: 3, status: 404 },
   revision_not_found: { exit: 3, status: 404 },
   gated_model: { exit: 4, status: 403 },
-  unauthorized: { exit: 4, status: 401 },
+  // The Hub refuses this machine's token: a caller of the server has no part in that.
+  unauthorized: { exit: 4, status: 403 },
   hub_unreachable: { exit: 5, status: 503 },
   hub_error: { exit: 5, status: 502 },
   offline: { exit: 5, status: 503 },
@@ -25,6 +26,19 @@ export const errorTable = {
   context_length_exceeded: { exit: 10, status: 400 },
   out_of_memory: { exit: 11, status: 503 },
   runtime_error: { exit: 12, status: 500 },
+  invalid_config: { exit: 2, status: 500 },
+  address_unavailable: { exit: 13, status: 500 },
+  // What only callers of the server meet.
+  invalid_api_key: { exit: 1, status: 401 },
+  permission_denied: { exit: 1, status: 403 },
+  unknown_url: { exit: 1, status: 404 },
+  method_not_allowed: { exit: 1, status: 405 },
+  payload_too_large: { exit: 1, status: 413 },
+  unsupported_media_type: { exit: 1, status: 415 },
+  rate_limit_exceeded: { exit: 1, status: 429 },
+  overloaded: { exit: 1, status: 503 },
+  model_loading: { exit: 1, status: 503 },
+  request_timeout: { exit: 1, status: 504 },
   aborted: { exit: 130, status: 499 },
 } as const satisfies Record<string, { exit: number; status: number }>;
 
@@ -35,6 +49,8 @@ export interface ErrorDetails {
   hint?: string;
   /** The request field or flag that is at fault. */
   param?: string;
+  /** Seconds after which another try may succeed. */
+  retryAfter?: number;
   cause?: unknown;
 }
 
@@ -44,12 +60,14 @@ export class HfmsError extends Error {
   readonly code: ErrorCode;
   readonly hint?: string;
   readonly param?: string;
+  readonly retryAfter?: number;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.hint = details.hint;
     this.param = details.param;
+    this.retryAfter = details.retryAfter;
   }
 
   get exitCode(): number {

@@ -26,16 +26,16 @@ export async function identifyModel(registry: Registry, choice: ModelChoice): Pr
   return { key, ref, device, machine, prompts };
 }
 
+/** What names a model, of a choice. */
+export type NamedModel = Pick<ModelChoice, "model" | "revision" | "allowPaths">;
+
 /** What a typed name means: the repository, its revision, and the packages that also carry it. */
-export function modelRef(registry: Registry, choice: Pick<ModelChoice, "model" | "revision">): ModelRef {
+export function modelRef(registry: Registry, choice: NamedModel): ModelRef {
   return resolve(registry, choice).ref;
 }
 
-function resolve(
-  registry: Registry,
-  choice: Pick<ModelChoice, "model" | "revision">,
-): Pick<ModelIdentity, "ref" | "prompts"> {
-  const chosen = chooseModel(registry, choice.model);
+function resolve(registry: Registry, choice: NamedModel): Pick<ModelIdentity, "ref" | "prompts"> {
+  const chosen = chooseModel(registry, choice.model, { allowPaths: choice.allowPaths });
   if (chosen.kind !== "hub") return { ref: { id: chosen.path, revision: choice.revision }, prompts: {} };
   const { id, quant, model } = chosen;
   const revision = choice.revision ?? chosen.revision;

@@ -24,6 +24,8 @@ export interface ModelChoice {
   requireDevice?: boolean;
   source?: SourceName | "auto";
   revision?: string;
+  /** May `model` be a folder or file of this machine? Default true; a server says no. */
+  allowPaths?: boolean;
   /**
    * Milliseconds that the model stays in memory after its last request; -1 (any negative number): until it is unloaded;
    * 0: no longer than needed. Absent: what an earlier request said, or the configuration. Model hosts keep to it; models

@@ -13,22 +13,31 @@ export type ChosenModel =
 
 /**
  * Decides what `typed` means. Skills and aliases come first; then a folder of that name with a config.json in it, as in
- * transformers (`./name` always means the folder); then the Hub. Paths come out absolute.
- * Throws invalid_request, or skill_not_found and model_not_found with the nearest names.
+ * transformers (`./name` always means the folder); then the Hub. Paths come out absolute; without `allowPaths` they are
+ * refused, and folders are not looked for. Throws invalid_request, or skill_not_found and model_not_found with the nearest names.
  */
 export function chooseModel(
   registry: Registry,
   typed: string,
-  where: { cwd?: string; home?: string } = {},
+  { allowPaths = true, ...where }: { cwd?: string; home?: string; allowPaths?: boolean } = {},
 ): ChosenModel {
   const name = parseModelName(typed);
   const absolute = (file: string) => toAbsolute(file, where.cwd ?? process.cwd(), where.home ?? os.homedir());
-  if (name.kind === "directory" || name.kind === "gguf")
-    return { kind: name.kind, path: absolute(name.path) };
+  if (name.kind === "directory" || name.kind === "gguf") {
+    if (allowPaths) return { kind: name.kind, path: absolute(name.path) };
+    throw new HfmsError(
+      "model_not_found",
+      `${JSON.stringify(typed)} is a path, and no model can be named by one here`,
+      {
+        hint: "give a skill or alias (smollm2) or a Hub id (org/name)",
+        param: "model",
+      },
+    );
+  }
   const known = throughSkill(registry, name);
   if (known) return known;
   const folder = absolute(typed.trim());
-  if (isModelFolder(folder)) return { kind: "directory", path: folder };
+  if (allowPaths && isModelFolder(folder)) return { kind: "directory", path: folder };
   if (name.kind === "hub") return name;
   throw notFound(registry, typed, name.name);
 }

@@ -1,0 +1,149 @@
+import { HfmsError, type ModelChoice, type ReadyEvent } from "../core/index.js";
+import type { RouteRequest } from "./route.js";
+
+/** An answer on its way. */
+export interface ModelRun<E> {
+  /** The model that answers; undefined in a stream that began before it was loaded. */
+  ready?: ReadyEvent;
+  /** What comes behind `ready`; without notices and progress. Leaving them early ends the work. */
+  events: AsyncIterable<Answering<E>>;
+}
+
+/** Events of an answer. */
+type Answering<E> = Exclude<E, { type: "notice" | "progress" | "ready" }>;
+
+/** A stream begins before its model is loaded when that takes longer than this; comments then keep the connection. */
+const STREAM_PATIENCE_MS = 3000;
+
+/**
+ * Begins work on a model and waits until the model is loaded. What takes longer than `loadTimeout` throws
+ * `model_loading`, and the model is loaded nevertheless: the next try will find it.
+ */
+export async function runModel<E extends { type: string }>(
+  request: RouteRequest,
+  choice: ModelChoice,
+  begin: (signal: AbortSignal) => AsyncGenerator<E>,
+  { streaming = false }: { streaming?: boolean } = {},
+): Promise<ModelRun<E>> {
+  const { activity, server, signal, stop } = request;
+  activity.model = choice.model;
+  activity.state = "loading";
+  const events = begin(signal);
+  const first = untilReady<E>(events).then((found) => {
+    activity.state = "waiting";
+    return found;
+  });
+  const { loadTimeout } = server.config;
+  const patience = streaming ? Math.min(STREAM_PATIENCE_MS, loadTimeout) : loadTimeout;
+  const found = await within(first, patience);
+  if (found) return { ready: found.ready, events: counted(request, found.step, events) };
+  if (streaming) return { events: late(request, first, events) };
+  const error = new HfmsError("model_loading", `${choice.model} is being loaded`, {
+    hint: "try again in some seconds; `/status` shows how far it is",
+    param: "model",
+    retryAfter: 5,
+  });
+  server.models.keepLoading(choice);
+  stop.abort(error);
+  await first.catch(() => {});
+  throw error;
+}
+
+interface Found<E> {
+  ready?: ReadyEvent;
+  /** The first event of the answer, where it came without `ready`. */
+  step?: IteratorResult<E>;
+}
+
+async function untilReady<E extends { type: string }>(events: AsyncGenerator<E>): Promise<Found<E>> {
+  for (;;) {
+    const step = await events.next();
+    if (step.done) return { step };
+    const { type } = step.value;
+    if (type === "ready") return { ready: step.value as unknown as ReadyEvent };
+    if (type !== "notice" && type !== "progress") return { step };
+  }
+}
+
+async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  const { promise: over, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => resolve(undefined), ms);
+  try {
+    return await Promise.race([promise, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function late<E extends { type: string }>(
+  request: RouteRequest,
+  first: Promise<Found<E>>,
+  events: AsyncGenerator<E>,
+): AsyncIterable<Answering<E>> {
+  return {
+    [Symbol.asyncIterator]() {
+      let inner: AsyncIterator<Answering<E>> | undefined;
+      return {
+        async next() {
+          inner ??= counted(request, (await first).step, events)[Symbol.asyncIterator]();
+          return inner.next();
+        },
+        async return() {
+          await leave(request, events);
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
+}
+
+/** The events of an answer; /status sees what they bring. */
+function counted<E extends { type: string }>(
+  request: RouteRequest,
+  first: IteratorResult<E> | undefined,
+  events: AsyncGenerator<E>,
+): AsyncIterable<Answering<E>> {
+  const { activity } = request;
+  const count = (event: E): void => {
+    const { type, tokens, usage } = event as unknown as Partial<CountedEvent>;
+    if (type !== "done") {
+      activity.state = "answering";
+      if (Array.isArray(tokens)) activity.completionTokens += tokens.length;
+      return;
+    }
+    activity.promptTokens = usage?.prompt_tokens ?? activity.promptTokens;
+    activity.completionTokens = usage?.completion_tokens ?? activity.completionTokens;
+  };
+  let pending = first;
+  return {
+    [Symbol.asyncIterator]: () => ({
+      async next() {
+        for (;;) {
+          const step = pending ?? (await events.next());
+          pending = undefined;
+          if (step.done) return { done: true, value: undefined };
+          const { type } = step.value;
+          if (type === "notice" || type === "progress" || type === "ready") continue;
+          count(step.value);
+          return { done: false, value: step.value as Answering<E> };
+        }
+      },
+      async return() {
+        await leave(request, events);
+        return { done: true, value: undefined };
+      },
+    }),
+  };
+}
+
+interface CountedEvent {
+  type: string;
+  tokens: unknown;
+  usage: { prompt_tokens?: number; completion_tokens?: number };
+}
+
+/** A generator that waits for its next event hears only of the signal. */
+async function leave(request: RouteRequest, events: AsyncGenerator<unknown>): Promise<void> {
+  request.stop.abort();
+  await events.return(undefined).catch(() => {});
+}

@@ -1,0 +1,54 @@
+import { type Engine, HfmsError, type ModelChoice } from "../core/index.js";
+import type { ServerConfig } from "./config/schema.js";
+
+/** Which models requests may name, and how they are loaded. */
+export class ServedModels {
+  readonly #engine: Engine;
+  readonly #config: ServerConfig;
+  readonly #loading = new Set<string>();
+
+  constructor(engine: Engine, config: ServerConfig) {
+    this.#engine = engine;
+    this.#config = config;
+  }
+
+  /**
+   * The choice that a request's `model` means: with the server's dtype and device. Paths are refused unless the operator
+   * named them. Throws model_not_found and permission_denied.
+   */
+  choice(model: string, more: Pick<ModelChoice, "keepAlive"> = {}): ModelChoice {
+    const { dtype, device, requireDevice, models, modelAccess } = this.#config;
+    const listed = models.includes(model);
+    if (!listed && modelAccess === "listed") {
+      throw new HfmsError("model_not_found", `the model \`${model}\` is not served here`, {
+        hint: `one of ${models.join(", ") || "no model at all"} is`,
+        param: "model",
+      });
+    }
+    return {
+      model,
+      dtype,
+      device: device as ModelChoice["device"],
+      requireDevice,
+      // A folder of the server's machine is no model of the caller's.
+      allowPaths: listed,
+      ...more,
+    };
+  }
+
+  /** Goes on loading what a request could not wait for. */
+  keepLoading(choice: ModelChoice): void {
+    const key = JSON.stringify(choice);
+    if (this.#loading.has(key)) return;
+    this.#loading.add(key);
+    void this.#drain(choice).finally(() => this.#loading.delete(key));
+  }
+
+  async #drain(choice: ModelChoice): Promise<void> {
+    try {
+      for await (const _ of this.#engine.load(choice));
+    } catch {
+      // The next request gets the error.
+    }
+  }
+}
