@@ -4,7 +4,16 @@ import path from "node:path";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
 import { type Config, readConfig } from "../src/core/config.js";
 import { Engine } from "../src/core/engine.js";
-import type { EmbedEvent, EmbedRequest, GenerateEvent, GenerateRequest } from "../src/core/requests.js";
+import type {
+  ClassifyEvent,
+  ClassifyRequest,
+  EmbedEvent,
+  EmbedRequest,
+  GenerateEvent,
+  GenerateRequest,
+  RankEvent,
+  RankRequest,
+} from "../src/core/requests.js";
 
 /** A home of its own for the tests of a file, so that a model is built once; it goes when they have ended. */
 export function engineHome(): (env?: Record<string, string>) => Config {
@@ -48,4 +57,36 @@ export async function embed(
   for await (const event of engine.embed(request, signal)) events.push(event);
   const vectors = events.filter((event) => event.type === "embedding");
   return { vectors, done: events.at(-1) as Extract<EmbedEvent, { type: "done" }>, events };
+}
+
+export type Classified = Extract<ClassifyEvent, { type: "classification" }>;
+
+/** The labels of all inputs of a request, and the event that ended it. */
+export async function classify(
+  engine: Engine,
+  request: ClassifyRequest,
+  signal?: AbortSignal,
+): Promise<{
+  results: Classified[];
+  done: Extract<ClassifyEvent, { type: "done" }>;
+  events: ClassifyEvent[];
+}> {
+  const events: ClassifyEvent[] = [];
+  for await (const event of engine.classify(request, signal)) events.push(event);
+  const results = events.filter((event) => event.type === "classification");
+  return { results, done: events.at(-1) as Extract<ClassifyEvent, { type: "done" }>, events };
+}
+
+export type Ranked = Extract<RankEvent, { type: "score" }>;
+
+/** The scores of all documents of a request, and the event that ended it. */
+export async function rank(
+  engine: Engine,
+  request: RankRequest,
+  signal?: AbortSignal,
+): Promise<{ results: Ranked[]; done: Extract<RankEvent, { type: "done" }>; events: RankEvent[] }> {
+  const events: RankEvent[] = [];
+  for await (const event of engine.rank(request, signal)) events.push(event);
+  const results = events.filter((event) => event.type === "score");
+  return { results, done: events.at(-1) as Extract<RankEvent, { type: "done" }>, events };
 }

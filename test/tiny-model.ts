@@ -9,10 +9,15 @@ import type { DecoderInfo, EncoderInfo } from "../src/core/models/types.js";
 import type { Dtype } from "../src/core/requests.js";
 import { Decoder } from "../src/core/runtime/decoder.js";
 import { Encoder } from "../src/core/runtime/encoder.js";
-import { type decoderGoldens, type encoderGoldens, golden } from "./golden/reference.js";
+import {
+  type classifierGoldens,
+  type decoderGoldens,
+  type encoderGoldens,
+  golden,
+} from "./golden/reference.js";
 import { SequenceRunner } from "./sequence-runner.js";
 
-type GoldenName = (typeof decoderGoldens | typeof encoderGoldens)[number];
+type GoldenName = (typeof decoderGoldens | typeof encoderGoldens | typeof classifierGoldens)[number];
 
 /** A folder for the graphs of one test file: `graphs()` is where they are kept until its tests have ended. */
 export function graphsFolder(): () => string {

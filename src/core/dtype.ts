@@ -41,6 +41,8 @@ export function matrixFormat(
 ): (role: MatrixRole, columns: number) => MatrixFormat {
   return (role, columns) => {
     if (dtype === "fp32" || role === "position") return { bits: 32 };
+    // It decides everything and runs once for a whole text.
+    if (role === "classifier") return { bits: 32 };
     // An encoder only looks rows up in its table: nothing would be faster, and a little would be lost.
     if (kind === "encoder" && role === "embedding") return { bits: 32 };
     const blockSize = columns % 32 === 0 ? 32 : columns % 16 === 0 ? 16 : undefined;

@@ -4,6 +4,8 @@ import type { HostPool } from "./host/host-pool.js";
 import { listModels, modelInfo, removeModel } from "./inventory.js";
 import { type LoadedModel, ModelPool } from "./model-pool.js";
 import type {
+  ClassifyEvent,
+  ClassifyRequest,
   DiscoverQuery,
   EmbedEvent,
   EmbedRequest,
@@ -17,6 +19,8 @@ import type {
   ProgressEvent,
   PullEvent,
   PullRequest,
+  RankEvent,
+  RankRequest,
   ReadyEvent,
   RemovedModel,
   RunningModel,
@@ -86,6 +90,22 @@ export class Engine implements AsyncDisposable {
     if (this.#hosts) return yield* this.#hosts.run("embed", request, signal);
     const { embed } = await import("./tasks/feature-extraction.js");
     yield* this.#pool.run(request, "feature-extraction", signal, (model) => embed(model, request, signal));
+  }
+
+  /** Says which labels fit texts or pairs of texts, in the order of the input. */
+  async *classify(request: ClassifyRequest, signal?: AbortSignal): AsyncGenerator<ClassifyEvent> {
+    if (this.#hosts) return yield* this.#hosts.run("classify", request, signal);
+    const { classify } = await import("./tasks/text-classification.js");
+    yield* this.#pool.run(request, "text-classification", signal, (model) =>
+      classify(model, request, signal),
+    );
+  }
+
+  /** Scores documents by how well they answer a query, in the order of the documents. */
+  async *rank(request: RankRequest, signal?: AbortSignal): AsyncGenerator<RankEvent> {
+    if (this.#hosts) return yield* this.#hosts.run("rank", request, signal);
+    const { rank } = await import("./tasks/text-ranking.js");
+    yield* this.#pool.run(request, "text-ranking", signal, (model) => rank(model, request, signal));
   }
 
   /** Token ids of texts as a `raw` prompt has them, special tokens included. Loads the model where it is not. */

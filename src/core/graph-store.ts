@@ -5,7 +5,7 @@ import type { GraphInfo } from "./models/types.js";
 import type { Dtype, SamplingParams, SourceName } from "./requests.js";
 
 /** Part of the cache key: raise it when the same weights give another graph. */
-export const BUILDER_VERSION = 5;
+export const BUILDER_VERSION = 6;
 
 export const GRAPH_FILE = "model.onnx";
 /** The same weights multiplied in float32, for prompts; only beside int8 decoders. */

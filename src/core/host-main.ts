@@ -40,5 +40,7 @@ async function hosted(config: Config): Promise<HostedEngine> {
       for (const tokens of await engine.tokenize(request, signal)) yield { type: "tokens", tokens };
     },
     embed: (request, signal) => engine.embed(request, signal),
+    classify: (request, signal) => engine.classify(request, signal),
+    rank: (request, signal) => engine.rank(request, signal),
   };
 }

@@ -336,13 +336,21 @@ async function close(runner: LoadedModel["runner"]): Promise<void> {
   await (runner.kind === "decoder" ? runner.decoder : runner.encoder)[Symbol.asyncDispose]();
 }
 
+/** The command for each task. */
+const commands: Record<string, string> = {
+  "text-generation": "run",
+  "text-classification": "run",
+  "text-ranking": "rank",
+  "feature-extraction": "embed",
+};
+
 function requireTask(manifest: GraphManifest, task: string | undefined): void {
   if (task === undefined || manifest.tasks.includes(task)) return;
   throw new HfmsError(
     "unsupported_task",
     `${manifest.model} does ${manifest.tasks.join(", ")}, not ${task}`,
     {
-      hint: manifest.info.kind === "encoder" ? "use `hfms embed`" : "use `hfms run`",
+      hint: `use \`hfms ${commands[manifest.tasks[0]] ?? "info"}\``,
       param: "model",
     },
   );

@@ -9,6 +9,7 @@ import torch
 
 sys.dont_write_bytecode = True
 
+from recipes.classifiers import BERT_CLASSIFIERS, make_classifier
 from recipes.decoders import make_decoder
 from recipes.encoders import BERT, make_encoder
 from recipes.gguf_files import TYPES, make_gguf
@@ -31,6 +32,7 @@ def main() -> None:
 
     makers = {name: partial(make_decoder, recipe=recipe) for name, recipe in {**LLAMA, **GPT2}.items()}
     makers |= {name: partial(make_encoder, recipe=recipe) for name, recipe in BERT.items()}
+    makers |= {name: partial(make_classifier, recipe=recipe) for name, recipe in BERT_CLASSIFIERS.items()}
     for kind in TYPES:
         makers[f"llama-gguf-{kind}"] = partial(make_gguf, kind=kind, base=HERE / "llama-gqa")
     only_real = not arguments.names and (arguments.minilm or arguments.smollm2)

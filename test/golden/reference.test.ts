@@ -1,7 +1,14 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { decoderGoldens, encoderGoldens, golden, minilmReference, smollm2Reference } from "./reference.js";
+import {
+  classifierGoldens,
+  decoderGoldens,
+  encoderGoldens,
+  golden,
+  minilmReference,
+  smollm2Reference,
+} from "./reference.js";
 
 // fp32 sums in another order move these logits by about 1e-5; a margin this wide keeps the token.
 const SAFE_MARGIN = 2e-3;
@@ -11,7 +18,7 @@ describe("the goldens", () => {
     const folders = readdirSync(import.meta.dirname).filter((name) =>
       existsSync(join(import.meta.dirname, name, "reference.json")),
     );
-    expect(folders.sort()).toEqual([...decoderGoldens, ...encoderGoldens].sort());
+    expect(folders.sort()).toEqual([...decoderGoldens, ...encoderGoldens, ...classifierGoldens].sort());
   });
 
   it.each(decoderGoldens)(
@@ -41,6 +48,17 @@ describe("the goldens", () => {
     expect(values.shape).toEqual([reference.texts[text].tokens.length, hidden]);
     expect(values.values).toHaveLength(values.shape[0] * hidden);
     for (const row of reference.texts) expect(row.embedding.shape).toEqual([hidden]);
+  });
+
+  it.each(classifierGoldens)("%s has logits for texts and for pairs, some of them cut", (name) => {
+    const { inputs } = golden(name).reference;
+    expect(new Set(inputs.map(({ pair }) => pair === undefined))).toEqual(new Set([true, false]));
+    for (const { tokens, typeIds, logits, pair, truncated } of inputs) {
+      expect(logits.values).toHaveLength(inputs[0].logits.values.length);
+      expect(typeIds).toHaveLength(tokens.length);
+      expect(new Set(typeIds).size).toBe(pair === undefined ? 1 : 2);
+      expect(truncated ? tokens.length : 128).toBe(128);
+    }
   });
 
   it("of published weights agree with themselves", () => {

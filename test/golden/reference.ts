@@ -52,6 +52,23 @@ export interface GoldenText {
   embedding: GoldenArray;
 }
 
+/** What PyTorch (fp32, eager attention) makes of an encoder with a sequence classification head. */
+export interface ClassifierReference {
+  kind: "classifier";
+  inputs: GoldenInput[];
+}
+
+export interface GoldenInput {
+  text: string;
+  pair?: string;
+  /** With special tokens, cut by transformers (longest_first) where they are `truncated`. */
+  tokens: number[];
+  typeIds: number[];
+  /** [labels]. */
+  logits: GoldenArray;
+  truncated?: true;
+}
+
 /** all-MiniLM-L6-v2's embeddings (sentence-transformers, fp32); the last text is longer than its 256 tokens. */
 export interface MinilmReference {
   model: string;
@@ -81,6 +98,7 @@ export interface Smollm2Reference {
 }
 
 export type DecoderGolden = { directory: string; reference: DecoderReference };
+export type ClassifierGolden = { directory: string; reference: ClassifierReference };
 export type EncoderGolden = { directory: string; reference: EncoderReference };
 
 export const decoderGoldens = [
@@ -96,14 +114,16 @@ export const decoderGoldens = [
   "gpt2-scaled",
 ] as const;
 export const encoderGoldens = ["bert-mean", "bert-cls", "bert-legacy"] as const;
+export const classifierGoldens = ["bert-classes", "bert-tags", "bert-ranker"] as const;
 
 /** A tiny model and its reference numbers; `directory` is an absolute path in Hub layout. */
 export function golden(name: (typeof encoderGoldens)[number]): EncoderGolden;
 export function golden(name: (typeof decoderGoldens)[number]): DecoderGolden;
-export function golden(name: string): DecoderGolden | EncoderGolden {
+export function golden(name: (typeof classifierGoldens)[number]): ClassifierGolden;
+export function golden(name: string): DecoderGolden | EncoderGolden | ClassifierGolden {
   const directory = here(name);
   const reference = readGolden(join(directory, "reference.json"));
-  return { directory, reference } as DecoderGolden | EncoderGolden;
+  return { directory, reference } as DecoderGolden;
 }
 
 /** Numbers of published weights, which are not in the repository: for tests that run where the model is in the cache. */

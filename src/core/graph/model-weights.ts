@@ -37,7 +37,8 @@ export type MatrixRole =
   | "mlp_up"
   | "last_mlp_up"
   | "mlp_down"
-  | "lm_head";
+  | "lm_head"
+  | "classifier";
 
 /** What the blocks need to know besides their values. */
 export interface BuildContext {

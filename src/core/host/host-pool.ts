@@ -27,9 +27,15 @@ const ROOM_PATIENCE_MS = 30_000;
 /** How often a request is begun, at most, when the host dies under it. */
 const MAX_ATTEMPTS = 3;
 
-type Task = "generate" | "embed" | "tokenize";
 /** By the Hub's pipeline tag; a tokenizer has every model. */
-const tasks = { generate: "text-generation", embed: "feature-extraction", tokenize: undefined } as const;
+const tasks = {
+  generate: "text-generation",
+  embed: "feature-extraction",
+  classify: "text-classification",
+  rank: "text-ranking",
+  tokenize: undefined,
+} as const;
+type Task = keyof typeof tasks;
 
 /**
  * One process for each model, within a budget of memory: loaded once for all who ask, unloaded when idle for long or

@@ -1,5 +1,7 @@
 import type { Config } from "../config.js";
 import type {
+  ClassifyEvent,
+  ClassifyRequest,
   EmbedEvent,
   EmbedRequest,
   GenerateEvent,
@@ -8,6 +10,8 @@ import type {
   NoticeEvent,
   PreparedModel,
   ProgressEvent,
+  RankEvent,
+  RankRequest,
   ReadyEvent,
 } from "../requests.js";
 import type { WireError } from "./wire-error.js";
@@ -28,6 +32,8 @@ export interface Calls {
     result: undefined;
   };
   embed: { request: EmbedRequest; event: EmbedEvent; result: undefined };
+  classify: { request: ClassifyRequest; event: ClassifyEvent; result: undefined };
+  rank: { request: RankRequest; event: RankEvent; result: undefined };
 }
 
 export type Method = keyof Calls;

@@ -5,6 +5,7 @@ import { product, storeLinear } from "../graph/blocks/linear.js";
 import { activations, mlp } from "../graph/blocks/mlp.js";
 import { addLayerNorm, layerNorm } from "../graph/blocks/norm.js";
 import type { MatrixRole } from "../graph/model-weights.js";
+import { classifierFields, classifierHead, classifierOf, classifierTasks } from "./classifier.js";
 import { count, parseWith, positions } from "./config.js";
 import { ggufNumber } from "./gguf.js";
 import type { Architecture } from "./types.js";
@@ -20,6 +21,7 @@ const fields = z.looseObject({
   hidden_act: z.enum(Object.keys(activations) as (keyof typeof activations)[]).default("gelu"),
   position_embedding_type: z.literal("absolute").default("absolute"),
   is_decoder: z.literal(false).default(false),
+  ...classifierFields,
 });
 
 const schema = fields.refine((config) => config.hidden_size % config.num_attention_heads === 0, {
@@ -27,18 +29,25 @@ const schema = fields.refine((config) => config.hidden_size % config.num_attenti
   message: "it must divide hidden_size",
 });
 
-/** BERT as an encoder: last_hidden_state. Source: transformers, models/bert/modeling_bert.py. */
+/** BERT as an encoder: last_hidden_state, and the logits of a sequence classification head. Source: transformers, models/bert/modeling_bert.py. */
 export const bert: Architecture<z.infer<typeof schema>> = {
   modelType: "bert",
   tasks: ["feature-extraction", "sentence-similarity"],
+  headTasks: classifierTasks,
   prefixes: ["bert."],
   rename: (tensor) =>
     tensor.replace(/LayerNorm\.gamma$/, "LayerNorm.weight").replace(/LayerNorm\.beta$/, "LayerNorm.bias"),
 
   parseConfig: (raw) => parseWith(schema, raw),
 
-  shapes({ hidden_size: hidden, intermediate_size: inner }) {
+  shapes(config) {
+    const { hidden_size: hidden, intermediate_size: inner } = config;
+    const classifier = classifierOf(config);
     return {
+      ...(classifier && {
+        "pooler.dense": [hidden, hidden],
+        classifier: [classifier.labels.length, hidden],
+      }),
       "embeddings.word_embeddings": [undefined, hidden],
       "embeddings.position_embeddings": [undefined, hidden],
       "embeddings.token_type_embeddings": [undefined, hidden],
@@ -136,11 +145,17 @@ export const bert: Architecture<z.infer<typeof schema>> = {
       ));
     }
     g.output(x, "float32", ["batch_size", "sequence_length", config.hidden_size]);
+    const classifier = classifierOf(config);
+    if (classifier) {
+      const modules = { pooler: "pooler.dense", classifier: "classifier" };
+      classifierHead(g, x, classifier.labels.length, modules, ctx);
+    }
     return {
       kind: "encoder",
       hiddenSize: config.hidden_size,
       vocabularySize: tables.word.rows,
       contextLength: Math.min(config.max_position_embeddings, tables.position.rows),
+      ...(classifier && { classifier: { ...classifier, segments: tables.type.rows } }),
     };
   },
 

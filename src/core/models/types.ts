@@ -11,6 +11,8 @@ export interface Architecture<C = unknown> {
   modelType: string;
   /** Hub pipeline tags that the built graph serves, the main one first. */
   tasks: string[];
+  /** The tags that a model serves before those, where its config.json names a class with another head. */
+  headTasks?(config: Record<string, unknown>): string[];
   /** Prefixes of the base model in tensor names (`model.`, `transformer.`, `bert.`); they are cut off. */
   prefixes: string[];
   /** Other names that older files use, after the prefix is cut. */
@@ -56,4 +58,17 @@ export interface EncoderInfo {
   vocabularySize: number;
   /** Positions that the model has. */
   contextLength: number;
+  /** The graph has a second output `logits` [batch_size, labels]. */
+  classifier?: ClassifierInfo;
+}
+
+/** What a sequence classification head says. */
+export interface ClassifierInfo {
+  labels: string[];
+  /** One label fits, any number of them do, or the logits are quantities. transformers' `problem_type`. */
+  problem: "single_label_classification" | "multi_label_classification" | "regression";
+  /** Segments (token_type_ids) that the model tells apart. */
+  segments: number;
+  /** sentence-transformers' activation function of a ranking score, by its class: Sigmoid, Identity. */
+  activation?: string;
 }

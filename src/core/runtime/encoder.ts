@@ -5,6 +5,12 @@ import { type Binding, Session, type SessionOptions } from "./session.js";
 /** The runtime multiplies a single position by other kernels, which round otherwise; with a padded one it does not. */
 const LEAST_POSITIONS = 2;
 
+/** last_hidden_state [rows, longest, hidden]; positions behind a row's length hold nothing of meaning. */
+export interface EncoderOutput extends Tensor<Float32Array> {
+  /** [rows, labels], where the graph has a classification head. */
+  logits?: Tensor<Float32Array>;
+}
+
 /**
  * An encoder graph: token ids to last_hidden_state, a batch of right-padded rows at a time. A row has the same bits
  * whatever the other rows are.
@@ -20,7 +26,7 @@ export class Encoder implements AsyncDisposable {
   #states = createTensor("float32", [0]).data;
   #shape = "";
   #lengths: Tensor<Int32Array> = createTensor("int32", [0]);
-  #output: Tensor<Float32Array> = createTensor("float32", [0, 0, 0]);
+  #output: EncoderOutput = createTensor("float32", [0, 0, 0]);
 
   private constructor(session: Session, info: EncoderInfo) {
     this.#session = session;
@@ -33,16 +39,22 @@ export class Encoder implements AsyncDisposable {
   }
 
   /**
-   * last_hidden_state [rows, longest, hidden] of the rows; positions behind a row's length hold nothing of meaning.
-   * The memory is reused by the next call.
+   * The output of the rows, whose memory is reused by the next call. `typeIds` are the rows' segments; a row without
+   * them is of one segment, 0.
    */
-  async run(rows: readonly (readonly number[])[], signal?: AbortSignal): Promise<Tensor<Float32Array>> {
+  async run(
+    rows: readonly (readonly number[])[],
+    signal?: AbortSignal,
+    typeIds: readonly (readonly number[] | undefined)[] = [],
+  ): Promise<EncoderOutput> {
     const longest = Math.max(LEAST_POSITIONS, ...rows.map((row) => row.length));
     this.#bind(rows.length, longest);
     this.#ids.fill(0n, 0, rows.length * longest);
+    this.#types.fill(0n, 0, rows.length * longest);
     for (const [r, row] of rows.entries()) {
       this.#lengths.data[r] = row.length;
       for (let i = 0; i < row.length; i++) this.#ids[r * longest + i] = BigInt(row[i]);
+      for (const [i, type] of typeIds[r]?.entries() ?? []) this.#types[r * longest + i] = BigInt(type);
     }
     await this.#binding.run(signal);
     return this.#output;
@@ -58,13 +70,21 @@ export class Encoder implements AsyncDisposable {
     for (let i = 0; i < longest; i++) positions.data[i] = BigInt(i);
     const tokens = [rows, longest];
     const states = [...tokens, this.info.hiddenSize];
-    this.#output = { type: "float32", shape: states, data: this.#states.subarray(0, elementCount(states)) };
+    const labels = this.info.classifier?.labels.length;
+    const logits = labels === undefined ? undefined : createTensor("float32", [rows, labels]);
+    this.#output = {
+      type: "float32",
+      shape: states,
+      data: this.#states.subarray(0, elementCount(states)),
+      ...(logits && { logits }),
+    };
     this.#binding
       .input("input_ids", { type: "int64", shape: tokens, data: this.#ids })
       .input("token_type_ids", { type: "int64", shape: tokens, data: this.#types })
       .input("position_ids", positions)
       .input("lengths", this.#lengths)
       .output("last_hidden_state", this.#output);
+    if (logits) this.#binding.output("logits", logits);
   }
 
   #reserve(tokens: number): void {

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { aborted, HfmsError } from "../errors.js";
 import type { Encoder } from "../runtime/encoder.js";
+import type { Tensor } from "../tensor.js";
 import { EncoderQueue, type QueuedRow } from "./encoder-queue.js";
 import { EncoderWindow } from "./encoder-window.js";
 
@@ -9,8 +10,11 @@ const BATCH_TOKENS = 2048;
 /** Longest time that an encoder which has nothing to do waits for company. */
 const MAX_WAIT_MS = 2;
 
-/** What `read` makes of a row: its hidden states are rows [length, hidden] of `states`, from `offset` on. */
-type ReadStates<T> = (states: Float32Array, offset: number, length: number) => T;
+/**
+ * What `read` makes of a row: its hidden states are rows [length, hidden] of `states`, from `offset` on; `logits`
+ * [labels] are its own, where the model has a classification head.
+ */
+type ReadStates<T> = (states: Float32Array, offset: number, length: number, logits?: Float32Array) => T;
 
 export interface RowOptions {
   /** Stops the row. Rows with the same signal are one caller's; without one, a row is a caller of its own. */
@@ -19,6 +23,8 @@ export interface RowOptions {
   priority?: number;
   /** Upper bound of padded tokens of the run that the row is part of; a longer row runs alone. */
   batchTokens?: number;
+  /** The segment of each token; all 0 where absent. */
+  typeIds?: readonly number[];
 }
 
 /**
@@ -49,22 +55,23 @@ export class EncoderBatcher implements AsyncDisposable {
    * run's output, which the next run overwrites. Throws `aborted`, or what the runtime has against this very row.
    */
   submit<T>(ids: readonly number[], read: ReadStates<T>, options: RowOptions = {}): Promise<T> {
-    const { signal, priority = 0, batchTokens: budget = this.#batchTokens } = options;
+    const { signal, priority = 0, batchTokens: budget = this.#batchTokens, typeIds } = options;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     if (this.#disposed) reject(new HfmsError("internal_error", "the batcher is disposed"));
     else if (ids.length === 0)
       reject(new HfmsError("empty_input", "a row of no tokens has no hidden states"));
     else if (signal?.aborted) reject(aborted(signal));
     else {
-      const finish = (states: Float32Array, offset: number): void => {
+      const finish: Row["finish"] = (states, offset, logits) => {
         try {
-          resolve(read(states, offset, ids.length));
+          resolve(read(states, offset, ids.length, logits));
         } catch (error) {
           reject(error);
         }
       };
       const row: Row = {
         ids,
+        typeIds,
         length: ids.length,
         budget,
         priority,
@@ -122,12 +129,15 @@ export class EncoderBatcher implements AsyncDisposable {
     const controller = new AbortController();
     this.#run = { rows, controller };
     try {
-      const { data, shape } = await this.#encoder.run(
+      const { data, shape, logits } = await this.#encoder.run(
         rows.map(({ ids }) => ids),
         controller.signal,
+        rows.map(({ typeIds }) => typeIds),
       );
       const [, longest, hidden] = shape;
-      for (const [i, row] of rows.entries()) if (this.#release(row)) row.finish(data, i * longest * hidden);
+      for (const [i, row] of rows.entries()) {
+        if (this.#release(row)) row.finish(data, i * longest * hidden, logits && rowOf(logits, i));
+      }
     } catch (error) {
       this.#run = undefined;
       const left = rows.filter((row) => this.#waitsFor(row));
@@ -177,9 +187,14 @@ export class EncoderBatcher implements AsyncDisposable {
   }
 }
 
+function rowOf({ data, shape: [, width] }: Tensor<Float32Array>, row: number): Float32Array {
+  return data.subarray(row * width, (row + 1) * width);
+}
+
 interface Row extends QueuedRow {
   ids: readonly number[];
-  finish(states: Float32Array, offset: number): void;
+  typeIds: readonly number[] | undefined;
+  finish(states: Float32Array, offset: number, logits: Float32Array | undefined): void;
   fail(reason: unknown): void;
 }
 

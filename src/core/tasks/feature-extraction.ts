@@ -1,16 +1,13 @@
-import { setImmediate } from "node:timers/promises";
 import { HfmsError, throwIfAborted } from "../errors.js";
 import type { LoadedModel } from "../model-pool.js";
 import type { EmbedEvent, EmbedRequest } from "../requests.js";
-import type { EncoderBatcher } from "../scheduler/encoder-batcher.js";
 import { readSentenceConfig, type SentenceConfig } from "../text/sentence-transformers.js";
+import { type EncoderRow, makeRows, runRows } from "./encoder-rows.js";
 import { windows } from "./input-window.js";
 import { normalize, pool } from "./pooling.js";
 
 /** Texts that are looked at together to be sorted by length. */
 const WINDOW = 512;
-/** Longest time that texts are tokenized without a pause: the answers of other callers wait for it. */
-const STRETCH_MS = 4;
 
 /** Yields one vector [hidden] for each text, in the order of the input, then `done`. */
 export async function* embed(
@@ -26,14 +23,18 @@ export async function* embed(
   const { batcher } = model.runner;
   const sentence = await readSentenceConfig(model.textDirectory);
   const settings = readSettings(model, request, sentence);
+  const read = (states: Float32Array, offset: number, length: number): Float32Array =>
+    finish(pool(states, offset, length, settings.hiddenSize, settings.pooling), settings);
   const start = performance.now();
   let index = 0;
   let promptTokens = 0;
 
   for await (const texts of windows(request.input, WINDOW, signal)) {
     throwIfAborted(signal);
-    const rows = await tokenizeAll(model, settings, texts, { first: index, signal });
-    const vectors = await embedRows(batcher, rows, settings, signal);
+    const first = index;
+    const rows = await makeRows(texts, (text, i) => tokenize(model, settings, text, first + i), signal);
+    const { batchTokens } = settings;
+    const vectors = await runRows(batcher, rows, read, { signal, batchTokens });
     for (const [i, { ids, truncated }] of rows.entries()) {
       promptTokens += ids.length;
       yield { type: "embedding", index: index + i, embedding: vectors[i], tokens: ids.length, truncated };
@@ -46,36 +47,6 @@ export async function* embed(
     usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
     timings: { load_ms: model.ready.loadMs, embed_ms: performance.now() - start },
   };
-}
-
-/** The rows' vectors, in their order. When one fails, the others are not run any more. */
-async function embedRows(
-  batcher: EncoderBatcher,
-  rows: readonly Row[],
-  settings: Settings,
-  signal: AbortSignal | undefined,
-): Promise<Float32Array[]> {
-  const failure = new AbortController();
-  const options = {
-    signal: signal ? AbortSignal.any([signal, failure.signal]) : failure.signal,
-    batchTokens: settings.batchTokens,
-  };
-  const read = (states: Float32Array, offset: number, length: number): Float32Array =>
-    finish(pool(states, offset, length, settings.hiddenSize, settings.pooling), settings);
-  const vectors = new Array<Float32Array>(rows.length);
-  // Short ones first: what waits longest is then next to what is like it.
-  const order = [...rows.keys()].sort((a, b) => rows[a].ids.length - rows[b].ids.length);
-  try {
-    await Promise.all(
-      order.map(async (i) => {
-        vectors[i] = await batcher.submit(rows[i].ids, read, options);
-      }),
-    );
-  } catch (error) {
-    failure.abort();
-    throw error;
-  }
-  return vectors;
 }
 
 interface Settings {
@@ -151,28 +122,8 @@ function prefixOf(
   });
 }
 
-interface Row {
-  ids: number[];
+interface Row extends EncoderRow {
   truncated?: boolean;
-}
-
-/** Texts to rows; `first` is the first one's place in the input. Others get a turn in between. */
-async function tokenizeAll(
-  model: LoadedModel,
-  settings: Settings,
-  texts: readonly string[],
-  { first, signal }: { first: number; signal?: AbortSignal },
-): Promise<Row[]> {
-  const rows: Row[] = [];
-  let since = performance.now();
-  for (const [i, text] of texts.entries()) {
-    rows.push(tokenize(model, settings, text, first + i));
-    if (performance.now() - since < STRETCH_MS) continue;
-    await setImmediate();
-    throwIfAborted(signal);
-    since = performance.now();
-  }
-  return rows;
 }
 
 function tokenize({ tokenizer }: LoadedModel, settings: Settings, text: string, index: number): Row {

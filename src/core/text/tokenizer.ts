@@ -78,6 +78,7 @@ export async function createTokenizer(json: TokenizerJson, config: TokenizerConf
         if (addSpecialTokens) ids.push(...surrounding.after);
         return ids;
       },
+      join: surrounding.join,
       decode(ids, { skipSpecialTokens = false } = {}) {
         const detokenizer = new Detokenizer(tokenizer, { skipSpecialTokens });
         let text = "";

@@ -8,6 +8,11 @@ export interface Tokenizer {
    */
   encode(text: string, options?: { addSpecialTokens?: boolean }): number[];
   /**
+   * Ids of one text or two (encoded without special tokens) with the special tokens that the model's post-processor
+   * puts around and between them. Throws unsupported_model where it does not say how two are joined.
+   */
+  join(first: readonly number[], second?: readonly number[]): TokenRow;
+  /**
    * Text of token ids; incomplete UTF-8 at the end becomes U+FFFD. Special tokens are kept unless
    * `skipSpecialTokens`. An id outside the vocabulary has no text.
    */
@@ -29,6 +34,12 @@ export interface Tokenizer {
     sep?: string;
     mask?: string;
   };
+}
+
+/** What a model reads: ids, and for each the segment that it is part of (BERT's token_type_ids). */
+export interface TokenRow {
+  ids: number[];
+  typeIds: number[];
 }
 
 /** A tagged object out of tokenizer.json (normalizer, pre_tokenizer, post_processor, decoder). */
