@@ -58,15 +58,17 @@ export class Activities {
     return activity;
   }
 
-  /** Counts a request's end, once. */
-  end(activity: Activity, outcome: Outcome): void {
-    if (!this.#active.delete(activity)) return;
+  /** Counts a request's end, once: false when that was done. */
+  end(activity: Activity, outcome: Outcome): boolean {
+    if (!this.#active.delete(activity)) return false;
     this.totals[outcome] += 1;
     this.totals.prompt_tokens += activity.promptTokens;
     this.totals.completion_tokens += activity.completionTokens;
-    if (this.#active.size > 0) return;
-    this.#idle.resolve();
-    this.#idle = Promise.withResolvers();
+    if (this.#active.size === 0) {
+      this.#idle.resolve();
+      this.#idle = Promise.withResolvers();
+    }
+    return true;
   }
 
   /** Until nothing is answered. */

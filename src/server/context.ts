@@ -1,4 +1,5 @@
 import type { Engine } from "../core/index.js";
+import type { ServerLog } from "./access-log.js";
 import type { Activities } from "./activity.js";
 import type { ServerConfig } from "./config/schema.js";
 import type { KeyStore } from "./keys/key-store.js";
@@ -16,4 +17,5 @@ export interface ServerContext {
   lifecycle: Lifecycle;
   /** Absent where no key was ever made or given: then every route is open. */
   keys?: KeyStore;
+  log: ServerLog;
 }

@@ -1,3 +1,5 @@
+import type { HfmsError } from "../core/index.js";
+import { explained, outcomeOf } from "./failure.js";
 import type { RouteRequest } from "./route.js";
 
 /** One event of a stream: its name, where the dialect names events, and its data, sent as JSON. */
@@ -10,7 +12,7 @@ export interface EventStreamOptions {
   /** Sent at the end as it is: OpenAI's `[DONE]`. */
   last?: string;
   /** The event that tells of an error. Nothing comes behind it. */
-  error(error: unknown): StreamEvent;
+  error(error: HfmsError): StreamEvent;
 }
 
 /**
@@ -39,8 +41,10 @@ export function eventStream(
         let step: IteratorResult<StreamEvent>;
         try {
           step = await iterator.next();
-        } catch (cause) {
+        } catch (thrown) {
           clearInterval(ping);
+          const cause = explained(thrown, request.signal);
+          request.end(outcomeOf(cause), cause);
           controller.enqueue(bytes(written(error(cause))));
           controller.close();
           return;
@@ -51,12 +55,14 @@ export function eventStream(
           return;
         }
         clearInterval(ping);
+        request.end("completed");
         if (last !== undefined) controller.enqueue(bytes(`data: ${last}\n\n`));
         controller.close();
       },
-      async cancel(reason) {
+      async cancel() {
         clearInterval(ping);
-        request.stop.abort(reason);
+        request.stop.abort();
+        request.end("cancelled");
         await iterator.return?.();
       },
     },

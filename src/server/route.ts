@@ -1,5 +1,6 @@
 import type { ZodType } from "zod";
-import type { Activity } from "./activity.js";
+import type { HfmsError } from "../core/index.js";
+import type { Activity, Outcome } from "./activity.js";
 import type { ServerContext } from "./context.js";
 
 /** Who may call a route where API keys exist: anyone, any key, or a key of the scope `admin`. */
@@ -51,5 +52,7 @@ export interface RouteRequest<Body = unknown> {
   stop: AbortController;
   /** What /status tells of it. */
   activity: Activity;
+  /** Counts and logs its end, once. Only what streams calls it: everything else ends when its handler returns. */
+  end(outcome: Outcome, error?: HfmsError): void;
   server: ServerContext;
 }

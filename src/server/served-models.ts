@@ -1,5 +1,17 @@
-import { type Engine, HfmsError, type ModelChoice } from "../core/index.js";
+import {
+  type Engine,
+  HfmsError,
+  type ModelChoice,
+  type NoticeEvent,
+  type ProgressEvent,
+  type ReadyEvent,
+} from "../core/index.js";
 import type { ServerConfig } from "./config/schema.js";
+
+type LoadEvent = NoticeEvent | ProgressEvent | ReadyEvent;
+
+/** `keepAlive` of a model that stays until it is unloaded. */
+const FOR_EVER = -1;
 
 /** Which models requests may name, and how they are loaded. */
 export class ServedModels {
@@ -34,6 +46,14 @@ export class ServedModels {
       allowPaths: listed,
       ...more,
     };
+  }
+
+  /** Loads the models of the start, one after the other, and keeps them. */
+  async preload(signal: AbortSignal, onLoad: (event: LoadEvent) => void = () => {}): Promise<void> {
+    for (const model of this.#config.models) {
+      const choice = this.choice(model, { keepAlive: FOR_EVER });
+      for await (const event of this.#engine.load(choice, undefined, signal)) onLoad(event);
+    }
   }
 
   /** Goes on loading what a request could not wait for. */

@@ -1,0 +1,77 @@
+import type { Engine, NoticeEvent, ProgressEvent, ReadyEvent } from "../core/index.js";
+import { createServer, type HfmsServer, type ServerOptions } from "./app.js";
+import type { ServerConfig } from "./config/schema.js";
+import { listenTo } from "./listen.js";
+
+export { openLog } from "./access-log.js";
+export type { HfmsServer, ServerConfig, ServerOptions };
+export { createServer };
+
+export interface ServeOptions extends ServerOptions {
+  /** Hears how the models of the start are loaded. */
+  onLoad?: (event: NoticeEvent | ProgressEvent | ReadyEvent) => void;
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  /** Where it can be reached from this machine: `http://127.0.0.1:8000`. */
+  url: string;
+  urls: string[];
+  server: HfmsServer;
+  /** The models of the start are loaded; throws what they throw. */
+  ready: Promise<void>;
+  /** Ends it: with `drain`, what runs may end within `drainTimeout`. Every call after the first ends it at once. */
+  close(options?: { drain?: boolean }): Promise<void>;
+  closed: Promise<void>;
+}
+
+/**
+ * Serves an engine, which stays the caller's. Requests are taken at once; the server is ready when the models of the
+ * start are loaded. Throws address_unavailable.
+ */
+export async function serve(
+  engine: Engine,
+  config: ServerConfig,
+  { onLoad, ...options }: ServeOptions = {},
+): Promise<RunningServer> {
+  const server = createServer(engine, config, options);
+  const listening = await listenTo(server);
+  const { lifecycle, models } = server.context;
+  const stopLoading = new AbortController();
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  const ready = models.preload(stopLoading.signal, onLoad).then(() => lifecycle.ready());
+  // Whoever waits for it hears of it; nobody has to.
+  ready.catch(() => {});
+  let closing = false;
+  return {
+    url: listening.url,
+    urls: listening.urls,
+    server,
+    ready,
+    closed,
+    async close({ drain = false } = {}) {
+      stopLoading.abort();
+      if (closing || !drain) {
+        closing = true;
+        await lifecycle.stop();
+        listening.server.closeAllConnections();
+      } else {
+        closing = true;
+        const socketsClosed = listening.close();
+        await lifecycle.drain(config.drainTimeout);
+        listening.server.closeIdleConnections();
+        await Promise.race([socketsClosed, patience()]);
+        listening.server.closeAllConnections();
+      }
+      await listening.close();
+      resolve();
+    },
+  };
+}
+
+/** Answers that are complete may still be on their way to a slow reader. */
+const LAST_BYTES_MS = 1000;
+
+function patience(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, LAST_BYTES_MS).unref());
+}

@@ -1,0 +1,96 @@
+import type { ZodError, ZodType } from "zod";
+import { HfmsError } from "../../core/index.js";
+import type { ServerConfig } from "../config/schema.js";
+
+/** Issues of one body that are told. */
+const MAX_ISSUES = 3;
+
+/**
+ * The request's JSON, checked. Throws payload_too_large before more than the limit is read, unsupported_media_type,
+ * request_timeout, and invalid_request that names the field.
+ */
+export async function readBody<T>(request: Request, schema: ZodType<T>, config: ServerConfig): Promise<T> {
+  requireJson(request.headers);
+  const text = await readText(request, config);
+  const result = schema.safeParse(parse(text));
+  if (result.success) return result.data;
+  throw invalidBody(result.error);
+}
+
+/** An error of a schema as invalid_request; `param` is the first field that is wrong: `messages[0].content`. */
+export function invalidBody(error: ZodError): HfmsError {
+  const issues = error.issues.slice(0, MAX_ISSUES).map(({ path, message }) => {
+    const field = fieldPath(path);
+    return field ? `${field}: ${message}` : message;
+  });
+  const more = error.issues.length - issues.length;
+  const message = `${issues.join("; ")}${more > 0 ? `; and ${more} more` : ""}`;
+  return new HfmsError("invalid_request", message, { param: fieldPath(error.issues[0].path) || undefined });
+}
+
+function fieldPath(path: readonly PropertyKey[]): string {
+  return path
+    .map((key, index) => (typeof key === "number" ? `[${key}]` : `${index > 0 ? "." : ""}${String(key)}`))
+    .join("")
+    .slice(0, 200);
+}
+
+function requireJson(headers: Headers): void {
+  const type = headers.get("content-type");
+  if (type === null || /^\s*application\/([\w.-]+\+)?json\s*(;|$)/i.test(type)) return;
+  throw new HfmsError("unsupported_media_type", `the body is ${type.slice(0, 100)}`, {
+    hint: "send JSON, with `content-type: application/json`",
+  });
+}
+
+async function readText(request: Request, { maxBodyBytes, bodyTimeout }: ServerConfig): Promise<string> {
+  const tooLarge = () =>
+    new HfmsError("payload_too_large", `the body is longer than ${maxBodyBytes} bytes`, {
+      hint: "send less at a time, or start the server with a larger --max-body",
+    });
+  if (Number(request.headers.get("content-length") ?? 0) > maxBodyBytes) throw tooLarge();
+  if (!request.body) return "";
+  const reader = request.body.getReader();
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new HfmsError("request_timeout", `the body did not come within ${bodyTimeout} ms`)),
+    bodyTimeout,
+  );
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([reader.read(), late]);
+      if (done) break;
+      size += value.byteLength;
+      if (size > maxBodyBytes) throw tooLarge();
+      parts.push(value);
+    }
+  } catch (error) {
+    reader.cancel().catch(() => {});
+    if (error instanceof HfmsError) throw error;
+    throw new HfmsError("aborted", "the connection broke off before the body was complete", { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+  return decode(Buffer.concat(parts));
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new HfmsError("invalid_request", "the body is not UTF-8", { cause });
+  }
+}
+
+function parse(text: string): unknown {
+  if (text.trim() === "") {
+    throw new HfmsError("invalid_request", "the body is empty", { hint: "send a JSON object" });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new HfmsError("invalid_request", `the body is not JSON: ${(cause as Error).message}`, { cause });
+  }
+}
