@@ -6,6 +6,8 @@ import { type LoadedModel, ModelPool } from "./model-pool.js";
 import type {
   ClassifyEvent,
   ClassifyRequest,
+  DetokenizeEvent,
+  DetokenizeRequest,
   DiscoverQuery,
   EmbedEvent,
   EmbedRequest,
@@ -24,6 +26,8 @@ import type {
   ReadyEvent,
   RemovedModel,
   RunningModel,
+  TokenizeEvent,
+  TokenizeRequest,
 } from "./requests.js";
 import { openRegistry, type Registry } from "./skills/registry.js";
 import type { DiscoveredSkill } from "./skills/types.js";
@@ -108,22 +112,18 @@ export class Engine implements AsyncDisposable {
     yield* this.#pool.run(request, "text-ranking", signal, (model) => rank(model, request, signal));
   }
 
-  /** Token ids of texts as a `raw` prompt has them, special tokens included. Loads the model where it is not. */
-  async tokenize(
-    { texts, ...choice }: ModelChoice & { texts: string[] },
-    signal?: AbortSignal,
-  ): Promise<number[][]> {
-    const found: number[][] = [];
-    if (this.#hosts) {
-      for await (const event of this.#hosts.run("tokenize", { ...choice, texts }, signal))
-        if (event.type === "tokens") found.push(event.tokens);
-      return found;
-    }
-    const events = this.#pool.run(choice, undefined, signal, async function* (model) {
-      for (const text of texts) yield model.tokenizer.encode(text, { addSpecialTokens: true });
-    });
-    for await (const event of events) if (Array.isArray(event)) found.push(event);
-    return found;
+  /** Token ids of texts and conversations as a model reads them, in their order. Any model has a tokenizer. */
+  async *tokenize(request: TokenizeRequest, signal?: AbortSignal): AsyncGenerator<TokenizeEvent> {
+    if (this.#hosts) return yield* this.#hosts.run("tokenize", request, signal);
+    const { tokenize } = await import("./tasks/tokens.js");
+    yield* this.#pool.run(request, undefined, signal, (model) => tokenize(model, request, signal));
+  }
+
+  /** Texts of token ids, in their order. */
+  async *detokenize(request: DetokenizeRequest, signal?: AbortSignal): AsyncGenerator<DetokenizeEvent> {
+    if (this.#hosts) return yield* this.#hosts.run("detokenize", request, signal);
+    const { detokenize } = await import("./tasks/tokens.js");
+    yield* this.#pool.run(request, undefined, signal, (model) => detokenize(model, request, signal));
   }
 
   /** Loads a model before it is needed, for one task or its own first one: progress, then `ready`. */

@@ -36,9 +36,8 @@ async function hosted(config: Config): Promise<HostedEngine> {
     prepare: (choice, signal) => engine.prepare(choice, signal),
     load: ({ choice, task }, signal) => engine.load(choice, task, signal),
     generate: (request, signal) => engine.generate(request, signal),
-    tokenize: async function* (request, signal) {
-      for (const tokens of await engine.tokenize(request, signal)) yield { type: "tokens", tokens };
-    },
+    tokenize: (request, signal) => engine.tokenize(request, signal),
+    detokenize: (request, signal) => engine.detokenize(request, signal),
     embed: (request, signal) => engine.embed(request, signal),
     classify: (request, signal) => engine.classify(request, signal),
     rank: (request, signal) => engine.rank(request, signal),

@@ -3,6 +3,7 @@
 export * from "./requests/classification.js";
 export * from "./requests/generation.js";
 export * from "./requests/output-format.js";
+export * from "./requests/tokens.js";
 
 export const dtypes = ["auto", "fp32", "int8", "int4"] as const;
 /** Weights' number format of the built graph. `auto` picks by model size and measured loss. */
@@ -72,9 +73,12 @@ export interface ReadyEvent {
 export const poolings = ["auto", "mean", "cls", "last"] as const;
 export type Pooling = (typeof poolings)[number];
 
+/** A text; or the token ids that the model shall read, special tokens included: no prefix goes before those. */
+export type EmbedInput = string | number[];
+
 export interface EmbedRequest extends ModelChoice {
   /** Texts, or a stream of them (lines of stdin); vectors come in the same order. */
-  input: Iterable<string> | AsyncIterable<string>;
+  input: Iterable<EmbedInput> | AsyncIterable<EmbedInput>;
   pooling?: Pooling;
   /** By default what the model's sentence-transformers files say. */
   normalize?: boolean;

@@ -1,9 +1,10 @@
 import { HfmsError, throwIfAborted } from "../errors.js";
+import type { TokenizeEvent } from "../requests.js";
 import { createRandom, type Random } from "../runtime/random.js";
 import { sentences } from "./english.js";
 
-/** Tokens of each text, special tokens included. */
-export type Tokenize = (texts: string[]) => Promise<number[][]>;
+/** Tokens of each text, special tokens included, as the engine tells them. */
+type Tokenize = (texts: string[]) => AsyncIterable<TokenizeEvent>;
 
 /** Short words to make up what is missing; most vocabularies have each of them as one token. */
 const FILLERS = [" the", " of", " and", " a", " in", " I", ".", ",", "!", "a", "e", "\n"];
@@ -67,7 +68,7 @@ export function shuffledWords(words: number, random: Random): string {
 /** The beginning of a text, made up to exactly so many tokens; undefined where that fails. */
 async function exactText(tokenize: Tokenize, text: string, tokens: number): Promise<string | undefined> {
   const words = text.split(" ");
-  const count = async (text: string): Promise<number> => (await tokenize([text]))[0].length;
+  const count = async (text: string): Promise<number> => (await lengths(tokenize([text])))[0];
   const first = (n: number): string => words.slice(0, n).join(" ");
   // Most words that fit: the number of tokens grows with the words.
   let low = 0;
@@ -80,11 +81,17 @@ async function exactText(tokenize: Tokenize, text: string, tokens: number): Prom
   let made = first(low);
   for (let have = await count(made); have !== tokens; ) {
     const longer = FILLERS.map((filler) => made + filler);
-    const counts = (await tokenize(longer)).map((ids) => ids.length);
+    const counts = await lengths(tokenize(longer));
     const step = counts.findIndex((n) => n > have && n <= tokens);
     if (step < 0) return undefined;
     made = longer[step];
     have = counts[step];
   }
   return made === "" ? undefined : made;
+}
+
+async function lengths(events: AsyncIterable<TokenizeEvent>): Promise<number[]> {
+  const found: number[] = [];
+  for await (const event of events) if (event.type === "tokens") found.push(event.ids.length);
+  return found;
 }

@@ -4,6 +4,7 @@ import { createMachine } from "../hardware/machine.js";
 import { readMemory } from "../hardware/memory.js";
 import { identifyModel, type ModelIdentity, modelRef } from "../model-identity.js";
 import type {
+  EmbedInput,
   EmbedRequest,
   ModelChoice,
   NoticeEvent,
@@ -34,6 +35,7 @@ const tasks = {
   classify: "text-classification",
   rank: "text-ranking",
   tokenize: undefined,
+  detokenize: undefined,
 } as const;
 type Task = keyof typeof tasks;
 
@@ -271,7 +273,7 @@ function hostConfig(config: Config, budget: number): Config {
 }
 
 /** A short list goes whole with each try; anything longer is read as the host wants it, and kept until it answers. */
-function replayable(input: EmbedRequest["input"]): string[] | ReplayInput {
+function replayable(input: EmbedRequest["input"]): EmbedInput[] | ReplayInput<EmbedInput> {
   return isShortList(input) ? input : new ReplayInput(input);
 }
 

@@ -1,4 +1,5 @@
 import { HfmsError } from "../errors.js";
+import type { EmbedInput } from "../requests.js";
 import {
   type Calls,
   EVENT_WINDOW,
@@ -111,10 +112,10 @@ export class HostServer {
 }
 
 /** Texts that come in messages, as an iterable for one reader. At most INPUT_WINDOW of them wait here. */
-class StreamedInput implements AsyncIterableIterator<string> {
+class StreamedInput implements AsyncIterableIterator<EmbedInput> {
   readonly #id: number;
   readonly #send: (message: FromHost) => void;
-  readonly #texts: string[] = [];
+  readonly #texts: EmbedInput[] = [];
   #wanted = 0;
   #ended = false;
   #error: Error | undefined;
@@ -125,7 +126,7 @@ class StreamedInput implements AsyncIterableIterator<string> {
     this.#send = send;
   }
 
-  push(texts: string[], last: boolean): void {
+  push(texts: EmbedInput[], last: boolean): void {
     this.#texts.push(...texts);
     this.#wanted -= texts.length;
     this.#ended ||= last;
@@ -137,9 +138,9 @@ class StreamedInput implements AsyncIterableIterator<string> {
     this.#wake?.();
   }
 
-  async next(): Promise<IteratorResult<string>> {
+  async next(): Promise<IteratorResult<EmbedInput>> {
     for (;;) {
-      if (this.#texts.length > 0) return { done: false, value: this.#texts.shift() as string };
+      if (this.#texts.length > 0) return { done: false, value: this.#texts.shift() as EmbedInput };
       if (this.#error) throw this.#error;
       if (this.#ended) return { done: true, value: undefined };
       if (this.#wanted <= INPUT_WINDOW / 2) this.#want();
@@ -149,7 +150,7 @@ class StreamedInput implements AsyncIterableIterator<string> {
     }
   }
 
-  async return(): Promise<IteratorResult<string>> {
+  async return(): Promise<IteratorResult<EmbedInput>> {
     if (!this.#ended) this.#send({ type: "enough", id: this.#id });
     this.#ended = true;
     this.#texts.length = 0;

@@ -1,8 +1,8 @@
-import type { EmbedRequest } from "../requests.js";
+import type { EmbedInput, EmbedRequest } from "../requests.js";
 import type { ToHost } from "./protocol.js";
 import { toWire } from "./wire-error.js";
 
-/** Texts in one message, and their characters: a message is copied whole. */
+/** Texts in one message, and their characters (or token ids): a message is copied whole. */
 const MESSAGE_TEXTS = 256;
 const MESSAGE_CHARACTERS = 1_000_000;
 
@@ -15,9 +15,9 @@ export interface InputFlow {
 }
 
 /** A list that goes in the request itself. */
-export function isShortList(input: EmbedRequest["input"]): input is string[] {
+export function isShortList(input: EmbedRequest["input"]): input is EmbedInput[] {
   if (!Array.isArray(input) || input.length > MESSAGE_TEXTS) return false;
-  return input.reduce((sum, text) => sum + String(text).length, 0) <= MESSAGE_CHARACTERS;
+  return input.reduce((sum, text) => sum + text.length, 0) <= MESSAGE_CHARACTERS;
 }
 
 /** Reads texts as the host wants them and sends them on. What the source throws is thrown there, and comes back. */
@@ -32,11 +32,11 @@ export function feedInput(
   let ended = false;
   let closed = false;
   /** Asked of the source and not sent yet. */
-  let pending: Promise<IteratorResult<string>> | undefined;
+  let pending: Promise<IteratorResult<EmbedInput>> | undefined;
 
   /** What the source has at once, after its first text: a slow stream's text must not wait for the next one. */
-  const gather = async (): Promise<string[]> => {
-    const texts: string[] = [];
+  const gather = async (): Promise<EmbedInput[]> => {
+    const texts: EmbedInput[] = [];
     let characters = 0;
     let patience: Promise<undefined> | undefined;
     while (texts.length < Math.min(wanted, MESSAGE_TEXTS) && characters < MESSAGE_CHARACTERS) {

@@ -2,7 +2,10 @@ import type { Config } from "../config.js";
 import type {
   ClassifyEvent,
   ClassifyRequest,
+  DetokenizeEvent,
+  DetokenizeRequest,
   EmbedEvent,
+  EmbedInput,
   EmbedRequest,
   GenerateEvent,
   GenerateRequest,
@@ -13,6 +16,8 @@ import type {
   RankEvent,
   RankRequest,
   ReadyEvent,
+  TokenizeEvent,
+  TokenizeRequest,
 } from "../requests.js";
 import type { WireError } from "./wire-error.js";
 
@@ -26,11 +31,8 @@ export interface Calls {
     result: undefined;
   };
   generate: { request: GenerateRequest; event: GenerateEvent; result: undefined };
-  tokenize: {
-    request: ModelChoice & { texts: string[] };
-    event: { type: "tokens"; tokens: number[] };
-    result: undefined;
-  };
+  tokenize: { request: TokenizeRequest; event: TokenizeEvent; result: undefined };
+  detokenize: { request: DetokenizeRequest; event: DetokenizeEvent; result: undefined };
   embed: { request: EmbedRequest; event: EmbedEvent; result: undefined };
   classify: { request: ClassifyRequest; event: ClassifyEvent; result: undefined };
   rank: { request: RankRequest; event: RankEvent; result: undefined };
@@ -56,7 +58,7 @@ export type ToHost =
   | { type: "call"; id: number; method: Method; request: Calls[Method]["request"]; streamed?: boolean }
   | { type: "credit"; id: number; events: number }
   | { type: "abort"; id: number }
-  | { type: "input"; id: number; texts: string[]; last?: boolean }
+  | { type: "input"; id: number; texts: EmbedInput[]; last?: boolean }
   | { type: "input_error"; id: number; error: WireError }
   | { type: "ping"; id: number }
   /** Stop everything and end. */

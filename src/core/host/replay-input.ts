@@ -5,15 +5,15 @@ const MAX_KEPT = 8192;
  * An input that can be read from its beginning again, until `release`: another host may have to start over. The source
  * itself is read once, and closed by `close`.
  */
-export class ReplayInput {
-  readonly #source: Iterator<string> | AsyncIterator<string>;
-  readonly #kept: string[] = [];
+export class ReplayInput<T> {
+  readonly #source: Iterator<T> | AsyncIterator<T>;
+  readonly #kept: T[] = [];
   #keeping = true;
   #ended = false;
   /** A reader that was given up may have begun it; the next one takes it over. */
   #reading: Promise<void> | undefined;
 
-  constructor(input: Iterable<string> | AsyncIterable<string>) {
+  constructor(input: Iterable<T> | AsyncIterable<T>) {
     this.#source = Symbol.asyncIterator in input ? input[Symbol.asyncIterator]() : input[Symbol.iterator]();
   }
 
@@ -27,7 +27,7 @@ export class ReplayInput {
   }
 
   /** The whole input, from its beginning. One reader at a time. */
-  [Symbol.asyncIterator](): AsyncIterator<string> {
+  [Symbol.asyncIterator](): AsyncIterator<T> {
     let position = 0;
     return {
       next: async () => {

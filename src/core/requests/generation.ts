@@ -61,9 +61,17 @@ export interface SamplingParams {
   logprobs?: number;
 }
 
+/** A prompt whose tokens are known: at least one id. */
+export interface TokenPrompt {
+  tokens: number[];
+}
+
 export interface GenerateRequest extends ModelChoice, SamplingParams {
-  /** Text to continue, or a conversation. A string goes through the chat template as a user message unless `raw`. */
-  prompt: string | ChatMessage[];
+  /**
+   * Text to continue, a conversation, or token ids as the model shall read them. A string goes through the chat template
+   * as a user message unless `raw`; token ids never do.
+   */
+  prompt: string | ChatMessage[] | TokenPrompt;
   /** System message, put before a string prompt. */
   system?: string;
   /** No chat template: the prompt's tokens as they are. */
@@ -76,7 +84,7 @@ export interface GenerateRequest extends ModelChoice, SamplingParams {
   n?: number;
   /** Make this many answers and return the `n` with the highest mean log probability. Not with streaming of text. */
   bestOf?: number;
-  /** The prompt comes first in the text; with `logprobs`, its tokens' log probabilities too. Only with `raw`. */
+  /** The prompt comes first in the text; with `logprobs`, its tokens' log probabilities too. Not of a conversation. */
   echo?: boolean;
   /** What the answer must look like. */
   format?: OutputFormat;

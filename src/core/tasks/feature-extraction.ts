@@ -1,10 +1,11 @@
 import { HfmsError, throwIfAborted } from "../errors.js";
 import type { LoadedModel } from "../model-pool.js";
-import type { EmbedEvent, EmbedRequest } from "../requests.js";
+import type { EmbedEvent, EmbedInput, EmbedRequest } from "../requests.js";
 import { readSentenceConfig, type SentenceConfig } from "../text/sentence-transformers.js";
 import { type EncoderRow, makeRows, runRows } from "./encoder-rows.js";
 import { windows } from "./input-window.js";
 import { normalize, pool } from "./pooling.js";
+import { checkTokenIds } from "./token-ids.js";
 
 /** Texts that are looked at together to be sorted by length. */
 const WINDOW = 512;
@@ -32,7 +33,7 @@ export async function* embed(
   for await (const texts of windows(request.input, WINDOW, signal)) {
     throwIfAborted(signal);
     const first = index;
-    const rows = await makeRows(texts, (text, i) => tokenize(model, settings, text, first + i), signal);
+    const rows = await makeRows(texts, (text, i) => makeRow(model, settings, text, first + i), signal);
     const { batchTokens } = settings;
     const vectors = await runRows(batcher, rows, read, { signal, batchTokens });
     for (const [i, { ids, truncated }] of rows.entries()) {
@@ -126,9 +127,16 @@ interface Row extends EncoderRow {
   truncated?: boolean;
 }
 
-function tokenize({ tokenizer }: LoadedModel, settings: Settings, text: string, index: number): Row {
-  const ids = tokenizer.encode(settings.prefix + text, { addSpecialTokens: true });
+function makeRow(model: LoadedModel, settings: Settings, input: EmbedInput, index: number): Row {
   const { maxLength, specials, truncate } = settings;
+  const ids =
+    typeof input === "string"
+      ? model.tokenizer.encode(settings.prefix + input, { addSpecialTokens: true })
+      : input;
+  if (typeof input !== "string") {
+    const { vocabularySize } = model.manifest.info;
+    checkTokenIds(ids, { vocabularySize, what: `text ${index + 1}`, param: "input" });
+  }
   if (ids.length <= maxLength) return { ids };
   if (!truncate) {
     throw new HfmsError(

@@ -2,6 +2,7 @@ import { HfmsError } from "../errors.js";
 import type { LoadedModel } from "../model-pool.js";
 import type { ChatMessage, GenerateRequest, OutputFormat } from "../requests.js";
 import type { AnswerParser } from "../text/answer-parser.js";
+import { checkTokenIds } from "./token-ids.js";
 
 /** What goes into the model, and how what comes out is read. */
 export interface Prompt {
@@ -21,6 +22,19 @@ export async function readPrompt(
   request: GenerateRequest,
 ): Promise<Prompt> {
   const { prompt, system, raw, tools } = request;
+  if (typeof prompt === "object" && "tokens" in prompt) {
+    const { vocabularySize } = manifest.info;
+    checkTokenIds(prompt.tokens, { vocabularySize, what: "the prompt", param: "prompt" });
+    const other = tools?.length ? "tools" : system === undefined ? undefined : "system";
+    if (other === undefined) return { tokens: prompt.tokens, format: request.format };
+    throw new HfmsError(
+      "invalid_request",
+      "token ids are the whole prompt: no message or tool goes with them",
+      {
+        param: other,
+      },
+    );
+  }
   if (prompt.length === 0) {
     throw new HfmsError("empty_input", "the prompt is empty", {
       param: "prompt",

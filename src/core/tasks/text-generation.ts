@@ -91,12 +91,8 @@ async function runAll(job: Job, count: number, silent: boolean): Promise<Finishe
   return Promise.all([first, ...others]);
 }
 
-async function runOne(
-  { model, drafter, request, prompt, grammar, maxTokens, params, queue, signal }: Job,
-  index: number,
-  silent: boolean,
-  onPrompt?: () => void,
-): Promise<Finished> {
+async function runOne(job: Job, index: number, silent: boolean, onPrompt?: () => void): Promise<Finished> {
+  const { model, drafter, request, prompt, grammar, maxTokens, params, queue, signal } = job;
   const { runner, tokenizer, manifest } = model;
   const { loop } = runner as Extract<LoadedModel["runner"], { kind: "decoder" }>;
   const { seed, ignoreEos } = params;
@@ -133,7 +129,7 @@ async function runOne(
     drafter,
     promptLogprobs: echo && logprobs !== undefined ? logprobs : undefined,
     onPrompt: (start) => {
-      if (echo) answer.echo(request.prompt as string, prompt.tokens, start.logprobs);
+      if (echo) answer.echo(promptText(job), prompt.tokens, start.logprobs);
       onPrompt?.();
     },
     onToken: (sampled) => answer.push(sampled, ends.has(sampled.token)),
@@ -141,6 +137,10 @@ async function runOne(
   const choice = answer.finish(end.finishReason);
   if (silent && logprobs === undefined) delete choice.logprobs;
   return { choice, score: answer.logprob / Math.max(1, answer.tokens.length), end };
+}
+
+function promptText({ model, request, prompt }: Job): string {
+  return typeof request.prompt === "string" ? request.prompt : model.tokenizer.decode(prompt.tokens);
 }
 
 /** Guessing ahead changes roundings, so it is not for whoever wants the same tokens every time. */
@@ -226,7 +226,8 @@ function answerCounts({ n = 1, bestOf }: GenerateRequest): { made: number; kept:
 }
 
 function checkEcho({ echo, raw, prompt }: GenerateRequest): void {
-  if (!echo || (raw && typeof prompt === "string")) return;
+  if (!echo || (raw && typeof prompt === "string") || (typeof prompt === "object" && "tokens" in prompt))
+    return;
   throw new HfmsError("invalid_request", "echo repeats a prompt that is given as it is, not a conversation", {
     hint: "use it with --raw",
     param: "echo",

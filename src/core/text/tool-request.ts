@@ -29,7 +29,7 @@ export function checkToolRequest({
       hint: names.size > 0 ? `the tools are ${[...names].join(", ")}` : "the request has no tools",
     });
   }
-  for (const message of typeof prompt === "string" ? [] : prompt) {
+  for (const message of Array.isArray(prompt) ? prompt : []) {
     if (message.role === "tool" && !message.toolCallId) {
       throw refusal("messages", "a tool message doesn't say which call it answers", {
         hint: "give it the id of the call",

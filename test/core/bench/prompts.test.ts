@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { sentences } from "../../../src/core/bench/english.js";
 import { PromptMaker } from "../../../src/core/bench/prompts.js";
+import type { TokenizeEvent } from "../../../src/core/requests.js";
 import { loadTokenizer } from "../../../src/core/text/tokenizer.js";
 import { golden } from "../../golden/reference.js";
 
@@ -15,7 +16,7 @@ describe("the English", () => {
 describe.each(["llama-gqa", "gpt2-bare", "llama-llama3-rope"] as const)("prompts for %s", async (name) => {
   const tokenizer = await loadTokenizer(golden(name).directory);
   const encode = (text: string) => tokenizer.encode(text, { addSpecialTokens: true });
-  const maker = (seed: number) => new PromptMaker(async (texts) => texts.map(encode), seed);
+  const maker = (seed: number) => new PromptMaker(tokensBy(encode), seed);
 
   it("have exactly as many tokens as were asked for", async () => {
     for (const tokens of [2, 3, 5, 8, 16, 63, 64, 65, 200, 511]) {
@@ -39,9 +40,19 @@ describe.each(["llama-gqa", "gpt2-bare", "llama-llama3-rope"] as const)("prompts
 });
 
 it("a length that no text has is refused, with the number", async () => {
-  const even = new PromptMaker(async (texts) => texts.map((text) => Array(2 * text.length).fill(0)), 0);
+  const even = new PromptMaker(
+    tokensBy((text) => Array(2 * text.length).fill(0)),
+    0,
+  );
   await expect(even.make(1, 7)).rejects.toMatchObject({
     code: "invalid_request",
     message: expect.stringContaining("7 tokens"),
   });
 });
+
+/** The events of an engine with this tokenizer. */
+function tokensBy(encode: (text: string) => number[]) {
+  return async function* (texts: string[]): AsyncGenerator<TokenizeEvent> {
+    for (const [index, text] of texts.entries()) yield { type: "tokens", index, ids: encode(text) };
+  };
+}

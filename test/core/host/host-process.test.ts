@@ -92,9 +92,14 @@ describe("the process of a host", () => {
 
   it("tokenizes", async () => {
     const engine = await hosted();
-    const [tokens] = await engine.tokenize({ model: greedy.model, texts: [greedy.prompt] });
+    const { model, prompt } = greedy;
+    const [ready, tokens] = (await collect(engine.tokenize({ model, texts: [prompt] }))).slice(-2);
+    expect(ready).toMatchObject({ type: "ready", contextLength: expect.any(Number) });
+    if (tokens.type !== "tokens") expect.unreachable(tokens.type);
     const done = await generate(engine, { ...greedy, maxTokens: 1 });
-    expect(tokens).toHaveLength(done.usage.prompt_tokens);
+    expect(tokens.ids).toHaveLength(done.usage.prompt_tokens);
+    const back = await collect(engine.detokenize({ model, tokens: [tokens.ids], skipSpecialTokens: true }));
+    expect(back.at(-1)).toEqual({ type: "detokenized", index: 0, text: prompt });
   });
 });
 

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { feedInput } from "../../../src/core/host/input-flow.js";
 import { ReplayInput } from "../../../src/core/host/replay-input.js";
+import type { EmbedInput } from "../../../src/core/requests.js";
 import { collect } from "../../tiny-model.js";
 import { patience } from "./hosted-engine.js";
 
@@ -79,7 +80,7 @@ describe("an input that may be read again", () => {
 describe("texts on their way to a host", () => {
   it("go as far as they are wanted and no further, what is there at once in one message", async () => {
     const { seen, source } = counted(Array.from({ length: 1000 }, (_, i) => String(i)));
-    const messages: string[][] = [];
+    const messages: EmbedInput[][] = [];
     const flow = feedInput(source, 1, (message) => {
       if (message.type === "input") messages.push(message.texts);
     });
@@ -99,7 +100,7 @@ describe("texts on their way to a host", () => {
       yield "now";
       await new Promise(() => {});
     }
-    const messages: string[][] = [];
+    const messages: EmbedInput[][] = [];
     const flow = feedInput(slow(), 1, (message) => {
       if (message.type === "input") messages.push(message.texts);
     });
