@@ -42,6 +42,14 @@ export function childEnvironment(changes: Record<string, string>): NodeJS.Proces
   return { ...process.env, ...changes };
 }
 
+/** The variables that belong to `hfms serve`: those whose names begin with HF_SERVER_. */
+export function serverEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const own = Object.entries(env).filter(
+    (entry): entry is [string, string] => entry[0].startsWith("HF_SERVER_") && entry[1] !== undefined,
+  );
+  return Object.fromEntries(own);
+}
+
 /**
  * ONNX Runtime's library collects telemetry from the moment an environment is created, before its API can turn that
  * off: a device id and a database in the user's cache. It reads this variable when it is loaded.

@@ -6,7 +6,7 @@ export { PromptMaker } from "./bench/prompts.js";
 export type { BenchEvent, BenchRequest, BenchRunEvent } from "./bench/request.js";
 export type { BenchCase, BenchResult } from "./bench/result.js";
 export type { Summary } from "./bench/statistics.js";
-export { type Config, readConfig } from "./config.js";
+export { type Config, readConfig, serverEnvironment } from "./config.js";
 export { Engine } from "./engine.js";
 export { type ErrorCode, errorTable, HfmsError } from "./errors.js";
 export type { BackendReport, DetectedDevice, HardwareReport } from "./hardware/types.js";

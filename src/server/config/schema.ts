@@ -90,7 +90,7 @@ function schemaOf(setting: Setting): z.ZodType {
         .transform((items) => [...new Set(items)]);
     case "host":
       return hostSchema();
-    default:
+    case "file":
       return z.string().trim().min(1).max(MAX_TEXT);
   }
 }

@@ -9,9 +9,7 @@ type Value<T> = [T] extends [boolean]
     ? { kind: "count" | "size"; min: number; max: number; default: number } | DurationValue
     : [T] extends [string[]]
       ? { kind: "list"; item: ListItem; secret?: boolean; default: string[] }
-      :
-          | { kind: "choice"; options: readonly T[]; default: T }
-          | { kind: "text" | "host" | "file"; default: string };
+      : { kind: "choice"; options: readonly T[]; default: T } | { kind: "host" | "file"; default: string };
 
 export type ListItem = "name" | "host" | "origin" | "key";
 
