@@ -28,6 +28,7 @@ export async function runModel<E extends { type: string }>(
   const { activity, server, signal, stop } = request;
   activity.model = choice.model;
   activity.state = "loading";
+  await server.models.admit(choice);
   const events = begin(signal);
   const first = untilReady<E>(events).then((found) => {
     activity.state = "waiting";

@@ -48,6 +48,24 @@ export class ServedModels {
     };
   }
 
+  /**
+   * Throws model_not_found for a model that would have to be downloaded, where requests may not do that. Every use of a
+   * choice comes after this.
+   */
+  async admit({ model }: ModelChoice): Promise<void> {
+    const { modelAccess, models } = this.#config;
+    if (modelAccess !== "local" || models.includes(model)) return;
+    // Neither a revision nor a size: `smollm2:360m` is an alias of its own.
+    const names = [model, model.replace(/@.*$/, ""), model.replace(/[@:].*$/, "")];
+    const here = await this.#engine.list();
+    if (here.some((one) => names.includes(one.model) || one.aliases.some((alias) => names.includes(alias))))
+      return;
+    throw new HfmsError("model_not_found", `the model \`${model}\` is not on this machine`, {
+      hint: "its operator can bring it with `hfms pull`, or let requests do so with --model-access any",
+      param: "model",
+    });
+  }
+
   /** Loads the models of the start, one after the other, and keeps them. */
   async preload(signal: AbortSignal, onLoad: (event: LoadEvent) => void = () => {}): Promise<void> {
     for (const model of this.#config.models) {

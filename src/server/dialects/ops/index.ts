@@ -2,12 +2,13 @@ import { errorBody } from "../openai/error-body.js";
 import type { Dialect } from "../types.js";
 import { hardware } from "./hardware.js";
 import { health, livez, ready } from "./health.js";
+import { infer } from "./infer.js";
 import { loadModel, unloadModel } from "./models.js";
 import { status } from "./status.js";
 
 /** What operators and their tools ask. */
 export const ops: Dialect = {
   name: "ops",
-  routes: [livez, health, ready, status, hardware, loadModel, unloadModel],
+  routes: [livez, health, ready, status, hardware, loadModel, unloadModel, infer],
   errorBody,
 };

@@ -47,6 +47,7 @@ export const loadModel = route({
     const choice = server.models.choice(body.model, { keepAlive: body.keep_alive });
     activity.model = body.model;
     activity.state = "loading";
+    await server.models.admit(choice);
     const events = server.engine.load(choice, undefined, signal);
     if (body.stream ?? headers.get("accept")?.includes("text/event-stream")) {
       return eventStream(told(events), request, { error: (error) => ({ data: errorBody(error) }) });
