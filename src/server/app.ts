@@ -39,6 +39,7 @@ export function createServer(
     lifecycle: new Lifecycle(activities),
     keys,
     log,
+    routes: Object.values(dialects).flatMap(({ routes }) => routes),
   };
   const app = new H3({
     silent: true,
@@ -56,7 +57,8 @@ export function createServer(
       }
     }
   }
-  app.on("OPTIONS", "/**", answerPreflight(context, dialects.openai));
+  const answerOptions = answerPreflight(context, dialects.openai);
+  for (const path of [...methods.keys(), "/**"]) app.on("OPTIONS", path, answerOptions);
   for (const [path, allowed] of methods)
     app.all(path, dispatch(wrongMethod(path, [...allowed]), dialects.openai, context));
   app.all("/**", dispatch(unknownUrl, dialects.openai, context));
@@ -65,7 +67,7 @@ export function createServer(
 
 const BAD_ADDRESS = new HfmsError("invalid_request", "the address is not well encoded");
 
-const unanswered = { method: "GET", scope: "public", summary: "say why not", tag: "Operations" } as const;
+const unanswered = { method: "GET", scope: "infer", summary: "say why not", tag: "Operations" } as const;
 
 const unknownUrl: Route = {
   ...unanswered,

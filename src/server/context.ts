@@ -4,6 +4,7 @@ import type { Activities } from "./activity.js";
 import type { ServerConfig } from "./config/schema.js";
 import type { KeyStore } from "./keys/key-store.js";
 import type { Lifecycle } from "./lifecycle.js";
+import type { Route } from "./route.js";
 import type { ServedModels } from "./served-models.js";
 
 /** What the parts of one server share. */
@@ -18,4 +19,6 @@ export interface ServerContext {
   /** Absent where no key was ever made or given: then every route is open. */
   keys?: KeyStore;
   log: ServerLog;
+  /** Everything that can be asked here: what the documentation is made of. */
+  routes: Route[];
 }

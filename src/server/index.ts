@@ -51,19 +51,16 @@ export async function serve(
     closed,
     async close({ drain = false } = {}) {
       stopLoading.abort();
-      if (closing || !drain) {
+      // Until the end callers are told that the server ends, instead of finding nobody.
+      if (drain && !closing) {
         closing = true;
-        await lifecycle.stop();
-        listening.server.closeAllConnections();
+        await lifecycle.drain(config.drainTimeout);
       } else {
         closing = true;
-        const socketsClosed = listening.close();
-        await lifecycle.drain(config.drainTimeout);
-        listening.server.closeIdleConnections();
-        await Promise.race([socketsClosed, patience()]);
-        listening.server.closeAllConnections();
+        await lifecycle.stop();
       }
-      await listening.close();
+      await Promise.race([listening.close(), patience()]);
+      listening.server.closeAllConnections();
       resolve();
     },
   };

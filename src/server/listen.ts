@@ -38,6 +38,7 @@ export async function listenTo({ listener, context }: HfmsServer): Promise<Liste
     });
   }
   const server = listening.server as Server;
+  withoutShutdown(server);
   server.headersTimeout = headersTimeout;
   server.requestTimeout = headersTimeout + bodyTimeout;
   server.keepAliveTimeout = connectionKeepAlive;
@@ -49,8 +50,18 @@ export async function listenTo({ listener, context }: HfmsServer): Promise<Liste
     url: local,
     urls: [...new Set([local, ...found])],
     server,
-    close: () => listening.close(),
+    close: () => new Promise((resolve) => server.close(() => resolve())),
   };
+}
+
+/**
+ * listhen adds http-shutdown 1.2.2 to the server, which marks the socket of every finished request: when the socket is
+ * gone by then, that throws where nothing catches it, and ends the process (github.com/thedillonb/http-shutdown,
+ * index.js). Node itself closes idle connections since 18.2.
+ */
+function withoutShutdown(server: Server): void {
+  const [, ...added] = server.listeners("request");
+  for (const listener of added) server.off("request", listener as () => void);
 }
 
 function isAny(host: string): boolean {

@@ -12,12 +12,13 @@ export interface ModelRun<E> {
 /** Events of an answer. */
 type Answering<E> = Exclude<E, { type: "notice" | "progress" | "ready" }>;
 
-/** A stream begins before its model is loaded when that takes longer than this; comments then keep the connection. */
+/** A stream begins before its first event when that takes longer than this; comments then keep the connection. */
 const STREAM_PATIENCE_MS = 3000;
 
 /**
- * Begins work on a model and waits until the model is loaded. What takes longer than `loadTimeout` throws
- * `model_loading`, and the model is loaded nevertheless: the next try will find it.
+ * Begins work on a model and waits until the model is loaded, and in a stream until there is something to send. What
+ * takes longer than `loadTimeout` throws `model_loading`, and the model is loaded nevertheless: the next try will find
+ * it.
  */
 export async function runModel<E extends { type: string }>(
   request: RouteRequest,
@@ -30,15 +31,18 @@ export async function runModel<E extends { type: string }>(
   activity.state = "loading";
   await server.models.admit(choice);
   const events = begin(signal);
-  const first = untilReady<E>(events).then((found) => {
+  let ready: ReadyEvent | undefined;
+  const first = untilReady<E>(events).then(async (found) => {
     activity.state = "waiting";
-    return found;
+    ready = found.ready;
+    // What is refused now still has a status of its own: in a stream it would be an event.
+    return streaming && !found.step ? { ready, step: await events.next() } : found;
   });
   const { loadTimeout } = server.config;
   const patience = streaming ? Math.min(STREAM_PATIENCE_MS, loadTimeout) : loadTimeout;
   const found = await within(first, patience);
   if (found) return { ready: found.ready, events: counted(request, found.step, events) };
-  if (streaming) return { events: late(request, first, events) };
+  if (streaming) return { ready, events: late(request, first, events) };
   const error = new HfmsError("model_loading", `${choice.model} is being loaded`, {
     hint: "try again in some seconds; `/status` shows how far it is",
     param: "model",
