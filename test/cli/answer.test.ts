@@ -182,7 +182,8 @@ describe("the document of an answer", () => {
   });
 
   it("has reasoning, the stop text and log probabilities", () => {
-    const logprobs = [{ token: 1, logprob: -0.5, top: [{ token: 1, logprob: -0.5 }] }];
+    const best = { token: 1, text: "h", bytes: [104], logprob: -0.5 };
+    const logprobs = [{ ...best, top: [best] }];
     const full = choice("hi", { reasoning: "hm", stop: ".", logprobs });
     const { output } = JSON.parse(toJson(answerDocument({ ready, done: done(full) as never })));
     expect(output).toEqual({

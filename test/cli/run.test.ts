@@ -184,7 +184,7 @@ describe("what is told of an answer", () => {
     for (const { token, logprob, top } of logprobs) {
       expect(top).toHaveLength(2);
       // Greedy: the chosen token is the likeliest.
-      expect(top[0]).toEqual({ token, logprob });
+      expect(top[0]).toMatchObject({ token, logprob });
       expect(top[1].logprob).toBeLessThanOrEqual(logprob);
     }
   });

@@ -93,6 +93,11 @@ export interface GenerateRequest extends ModelChoice, SamplingParams {
   toolChoice?: ToolChoice;
   /** May the model ask for several functions in one answer? Default true. */
   parallelToolCalls?: boolean;
+  /**
+   * How much the model shall think before it answers: `none`, or a word of its chat template such as `low`. An error for
+   * models whose template knows of no such thing, unless it is `none`.
+   */
+  reasoningEffort?: string;
   /** More variables of the chat template, such as enable_thinking. */
   templateVariables?: Record<string, unknown>;
   /** Higher ones go first when requests wait. Default 0. */
@@ -138,6 +143,15 @@ export interface TokenLogprob {
   top: { token: number; logprob: number }[];
 }
 
+/** The same with what each token stands for: its bytes, and their text, U+FFFD where they are a part of a character. */
+export interface SpelledLogprob {
+  token: number;
+  text: string;
+  bytes: number[];
+  logprob: number;
+  top: { token: number; text: string; bytes: number[]; logprob: number }[];
+}
+
 /** One finished answer. */
 export interface Choice {
   index: number;
@@ -148,16 +162,17 @@ export interface Choice {
   stop?: string;
   reasoning?: string;
   toolCalls?: ToolCall[];
-  logprobs?: TokenLogprob[];
+  logprobs?: SpelledLogprob[];
 }
 
 /**
  * A piece of an answer as it comes. `index` says which of `n` answers. `reasoning` is what the model thinks before it
- * answers. A tool call comes as its id and name once, then fragments of its arguments' JSON text.
+ * answers. A tool call comes as its id and name once, then fragments of its arguments' JSON text. `logprobs` are those
+ * of `tokens`, but for a prompt's first one; a token that ends the answer has no text, and only the choice has it.
  */
 export type AnswerEvent =
-  | { type: "text"; index: number; text: string; tokens: number[]; logprobs?: TokenLogprob[] }
-  | { type: "reasoning"; index: number; text: string; tokens: number[]; logprobs?: TokenLogprob[] }
+  | { type: "text"; index: number; text: string; tokens: number[]; logprobs?: SpelledLogprob[] }
+  | { type: "reasoning"; index: number; text: string; tokens: number[]; logprobs?: SpelledLogprob[] }
   | {
       type: "tool_call";
       index: number;

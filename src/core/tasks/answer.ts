@@ -1,8 +1,9 @@
-import type { AnswerEvent, Choice, TokenLogprob } from "../requests.js";
+import type { AnswerEvent, Choice, SpelledLogprob, TokenLogprob } from "../requests.js";
 import type { Sampled } from "../runtime/sampler.js";
 import type { AnswerParser, AnswerPart } from "../text/answer-parser.js";
 import { Detokenizer } from "../text/detokenizer.js";
 import { StopMatcher } from "../text/stop.js";
+import { type TokenSpelling, tokenSpelling } from "../text/token-spelling.js";
 import type { Tokenizer } from "../text/types.js";
 
 export interface AnswerOptions {
@@ -25,12 +26,13 @@ export class Answer {
   logprob = 0;
   #text = "";
   #reasoning = "";
-  readonly #logprobs: TokenLogprob[] = [];
+  readonly #logprobs: SpelledLogprob[] = [];
   readonly #options: AnswerOptions;
   readonly #detokenizer: Detokenizer;
   readonly #stops: StopMatcher;
   /** Tokens whose text has not been sent. */
-  #unsent: { tokens: number[]; logprobs: TokenLogprob[] } = { tokens: [], logprobs: [] };
+  #unsent: { tokens: number[]; logprobs: SpelledLogprob[] } = { tokens: [], logprobs: [] };
+  #spell: ((token: number) => TokenSpelling) | undefined;
   #stop: string | undefined;
 
   constructor(options: AnswerOptions) {
@@ -43,19 +45,18 @@ export class Answer {
   /** The prompt as the first piece of the text. */
   echo(text: string, tokens: readonly number[], logprobs?: TokenLogprob[]): void {
     this.#unsent.tokens.push(...tokens);
-    if (logprobs) this.#note(logprobs);
+    if (logprobs) this.#unsent.logprobs.push(...this.#note(logprobs));
     this.#send([{ type: "text", text }]);
   }
 
   /** A new token; one that ends the answer has no text. False: a stop string was found. */
   push({ token, logprob }: Sampled, ends: boolean): boolean {
     this.tokens.push(token);
-    if (logprob) {
-      this.logprob += logprob.logprob;
-      this.#note([logprob]);
-    }
+    const noted = logprob ? this.#note([logprob]) : [];
+    this.logprob += logprob?.logprob ?? 0;
     if (ends) return false;
     this.#unsent.tokens.push(token);
+    this.#unsent.logprobs.push(...noted);
     this.#read(this.#stops.push(this.#detokenizer.push(token)));
     return !this.#stops.stopped;
   }
@@ -82,9 +83,17 @@ export class Answer {
     };
   }
 
-  #note(logprobs: readonly TokenLogprob[]): void {
-    this.#logprobs.push(...logprobs);
-    this.#unsent.logprobs.push(...logprobs);
+  #note(logprobs: readonly TokenLogprob[]): SpelledLogprob[] {
+    this.#spell ??= tokenSpelling(this.#options.tokenizer);
+    const spell = this.#spell;
+    const spelled = logprobs.map(({ token, logprob, top }) => ({
+      token,
+      ...spell(token),
+      logprob,
+      top: top.map((other) => ({ ...other, ...spell(other.token) })),
+    }));
+    this.#logprobs.push(...spelled);
+    return spelled;
   }
 
   #read({ text, stop }: { text: string; stop?: string }): void {

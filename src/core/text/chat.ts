@@ -1,7 +1,7 @@
 import type { ChatMessage, GenerateRequest, OutputFormat } from "../requests.js";
 import { AnswerParser } from "./answer-parser.js";
 import type { ChatTemplate } from "./chat-template.js";
-import { afterReasoning, reasoningFormatOf, reasoningStateOf } from "./reasoning.js";
+import { afterReasoning, effortVariables, reasoningFormatOf, reasoningStateOf } from "./reasoning.js";
 import { toolCallFormatOf, toolChoiceFormat } from "./tool-calls/index.js";
 import { checkToolRequest } from "./tool-request.js";
 import type { Tokenizer } from "./types.js";
@@ -15,7 +15,7 @@ export interface ChatModel {
 
 export type ChatRequest = Pick<
   GenerateRequest,
-  "tools" | "toolChoice" | "parallelToolCalls" | "templateVariables" | "format"
+  "tools" | "toolChoice" | "parallelToolCalls" | "reasoningEffort" | "templateVariables" | "format"
 > & { prompt: ChatMessage[] };
 
 /** A conversation made ready: what goes into the model, and how what comes out is read. */
@@ -41,12 +41,12 @@ export async function openChat(
   checkToolRequest(request);
   const toolChoice = request.toolChoice ?? "auto";
   const tools = toolChoice === "none" || !request.tools?.length ? undefined : request.tools;
+  const source = template.source({ tools });
   const text = await template.render(request.prompt, {
     tools,
     toolChoice,
-    variables: request.templateVariables,
+    variables: { ...effortVariables(source, request.reasoningEffort), ...request.templateVariables },
   });
-  const source = template.source({ tools });
   const toolFormat = tools && toolCallFormatOf({ template: source, tokenizer, modelType });
   const reasoning = reasoningFormatOf(source, tokenizer);
   const state = reasoning && reasoningStateOf(reasoning, text);

@@ -1,5 +1,5 @@
 import { bytesOfToken } from "./byte-level.js";
-import { compileDecoder, type Decoding } from "./token-decoder.js";
+import { compileDecoder, type Decoding, fallbackByte } from "./token-decoder.js";
 import type { Tokenizer } from "./types.js";
 
 export interface DetokenizerOptions {
@@ -134,9 +134,4 @@ function openLength(bytes: Uint8Array): number {
     return length > back ? back : 0;
   }
   return 0;
-}
-
-function fallbackByte(token: string): number | undefined {
-  const hex = /^<0x([0-9A-Fa-f]{2})>$/.exec(token)?.[1];
-  return hex === undefined ? undefined : Number.parseInt(hex, 16);
 }

@@ -1,3 +1,4 @@
+import { HfmsError } from "../errors.js";
 import type { OutputFormat } from "../requests.js";
 import type { Tokenizer } from "./types.js";
 
@@ -61,4 +62,36 @@ export function afterReasoning(
   if (state === "open") return { type: "sequence", parts: [...thought, answer] };
   const whole: OutputFormat = { type: "sequence", parts: [{ type: "text", text: start }, ...thought] };
   return { type: "sequence", parts: [{ type: "repeat", part: whole, min: 0, max: 1 }, answer] };
+}
+
+/** Variables by which templates switch reasoning on and off: Qwen3, SmolLM3, GLM; DeepSeek 3.1, Granite. */
+const SWITCHES = ["enable_thinking", "thinking"];
+
+/**
+ * The variables that make a template ask for this much reasoning: its own words where it has them (gpt-oss), on or off
+ * where it has a switch. Throws invalid_request where it has neither, but for `none`.
+ */
+export function effortVariables(
+  template: string | undefined,
+  effort: string | undefined,
+): Record<string, unknown> {
+  if (effort === undefined) return {};
+  const known = SWITCHES.filter((name) => asksFor(name, template));
+  const variables: Record<string, unknown> = Object.fromEntries(
+    known.map((name) => [name, effort !== "none"]),
+  );
+  if (asksFor("reasoning_effort", template)) variables.reasoning_effort = effort;
+  if (effort === "none" || Object.keys(variables).length > 0) return variables;
+  throw new HfmsError("invalid_request", `this model can't be told how much to reason ("${effort}")`, {
+    hint: "leave it out, or take a model whose chat template knows of it",
+    param: "reasoningEffort",
+  });
+}
+
+/** Does a template read a variable that it does not make itself: no text, and no field of a message? */
+function asksFor(name: string, template = ""): boolean {
+  const code = [...template.matchAll(/\{[%{](.*?)[%}]\}/gs)].map(([, inside]) => inside).join("\n");
+  const has = (pattern: string) => new RegExp(pattern).test(code);
+  if (!has(`(?<![\\w.'"<\\[/])${name}(?![\\w'">])`)) return false;
+  return !has(`\\bset\\s+${name}\\s*=`) || has(`\\b${name}\\s+is\\s+(not\\s+)?defined`);
 }

@@ -68,6 +68,12 @@ export function compileDecoder(config: DecoderConfig | null): Decoding {
   return decoding;
 }
 
+/** The byte that a token like <0xE2> stands for. */
+export function fallbackByte(token: string): number | undefined {
+  const hex = /^<0x([0-9A-Fa-f]{2})>$/.exec(token)?.[1];
+  return hex === undefined ? undefined : Number.parseInt(hex, 16);
+}
+
 function flatten(config: DecoderConfig): DecoderConfig[] {
   return config.type === "Sequence"
     ? ((config.decoders ?? []) as DecoderConfig[]).flatMap(flatten)

@@ -143,7 +143,7 @@ describe("log probabilities", () => {
     expect(logprobs.map(({ token }) => token)).toEqual(done.tokens);
     for (const { token, logprob, top } of logprobs) {
       expect(top).toHaveLength(3);
-      expect(top[0]).toEqual({ token, logprob });
+      expect(top[0]).toMatchObject({ token, logprob });
     }
     expect(logprobs[0].logprob).toBeCloseTo(logprobOf(prompt.logits.values, prompt.greedy[0]), 3);
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   afterReasoning,
+  effortVariables,
   reasoningFormatOf,
   reasoningFormats,
   reasoningStateOf,
@@ -68,5 +69,38 @@ describe("reasoning", () => {
         answer,
       ],
     });
+  });
+});
+
+describe("how much to reason", () => {
+  const qwen =
+    "{%- if enable_thinking is defined and enable_thinking is false %}{{- '<think>\n\n</think>' }}{% endif %}";
+  const deepseek = "{% if not thinking is defined %}{% set thinking = false %}{% endif %}";
+  const gptOss =
+    '{%- if reasoning_effort is not defined %}{%- set reasoning_effort = "medium" %}{%- endif %}' +
+    '{{- "Reasoning: " + reasoning_effort }}';
+
+  it.each([
+    [qwen, "none", { enable_thinking: false }],
+    [qwen, "low", { enable_thinking: true }],
+    [deepseek, "high", { thinking: true }],
+    ["{%- if thinking %}{{ 'Think.' }}{% endif %}", "none", { thinking: false }],
+    [gptOss, "high", { reasoning_effort: "high" }],
+    [gptOss + qwen, "none", { enable_thinking: false, reasoning_effort: "none" }],
+    ["{{ messages }}", "none", {}],
+    [undefined, undefined, {}],
+  ])("is told in the template's own variables: %s, %s", (template, effort, variables) => {
+    expect(effortVariables(template, effort)).toEqual(variables);
+  });
+
+  it.each([
+    "{{ messages }}",
+    "{{ '<thinking>' + message.thinking + message['thinking'] }}",
+    "You are thinking. {{ messages }}",
+    "{%- set thinking = message.thoughts %}{{ thinking }}",
+  ])("can't be told to a template that does not ask: %s", (template) => {
+    expect(() => effortVariables(template, "low")).toThrow(
+      expect.objectContaining({ code: "invalid_request", param: "reasoningEffort" }),
+    );
   });
 });
