@@ -110,7 +110,7 @@ export const callerFields = {
   prompt_cache_retention: optional(z.string().max(MAX_CALLER_TEXT)),
   metadata: optional(
     z
-      .record(z.string().max(MAX_CALLER_TEXT), z.unknown())
+      .record(z.string().max(MAX_CALLER_TEXT), z.string().max(MAX_CALLER_TEXT))
       .refine((metadata) => Object.keys(metadata).length <= MAX_METADATA, {
         error: `must not have more than ${MAX_METADATA} entries`,
       }),

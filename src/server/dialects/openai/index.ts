@@ -1,5 +1,12 @@
 import type { Dialect } from "../types.js";
+import { chatCompletions } from "./chat-completions/route.js";
+import { embeddings } from "./embeddings/route.js";
 import { errorBody } from "./error-body.js";
+import { createResponse } from "./responses/route.js";
 
 /** OpenAI's API, and what clients of it expect beside it. */
-export const openai: Dialect = { name: "openai", routes: [], errorBody };
+export const openai: Dialect = {
+  name: "openai",
+  routes: [chatCompletions, embeddings, createResponse],
+  errorBody,
+};
