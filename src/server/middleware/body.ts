@@ -1,9 +1,12 @@
-import type { ZodError, ZodType } from "zod";
+import type { ZodError, ZodType, z } from "zod";
 import { HfmsError } from "../../core/index.js";
 import type { ServerConfig } from "../config/schema.js";
 
 /** Issues of one body that are told. */
 const MAX_ISSUES = 3;
+
+/** What zod says where none of several shapes fits and the schema has no words of its own. */
+const NO_SHAPE = "Invalid input";
 
 /**
  * The request's JSON, checked. Throws payload_too_large before more than the limit is read, unsupported_media_type,
@@ -19,13 +22,23 @@ export async function readBody<T>(request: Request, schema: ZodType<T>, config: 
 
 /** An error of a schema as invalid_request; `param` is the first field that is wrong: `messages[0].content`. */
 export function invalidBody(error: ZodError): HfmsError {
-  const issues = error.issues.slice(0, MAX_ISSUES).map(({ path, message }) => {
+  const found = error.issues.flatMap(told);
+  const issues = found.slice(0, MAX_ISSUES).map(({ path, message }) => {
     const field = fieldPath(path);
     return field ? `${field}: ${message}` : message;
   });
-  const more = error.issues.length - issues.length;
+  const more = found.length - issues.length;
   const message = `${issues.join("; ")}${more > 0 ? `; and ${more} more` : ""}`;
-  return new HfmsError("invalid_request", message, { param: fieldPath(error.issues[0].path) || undefined });
+  return new HfmsError("invalid_request", message, { param: fieldPath(found[0].path) || undefined });
+}
+
+/** Of several shapes that none fits, the one that was meant is the only one whose fault lies deeper. */
+function told(issue: z.core.$ZodIssue): Pick<z.core.$ZodIssue, "path" | "message">[] {
+  const { path, message } = issue;
+  if (issue.code !== "invalid_union" || message !== NO_SHAPE) return [issue];
+  const meant = issue.errors.filter((issues) => issues.every((inner) => inner.path.length > 0));
+  if (meant.length !== 1) return [issue];
+  return meant[0].flatMap(told).map((inner) => ({ ...inner, path: [...path, ...inner.path] }));
 }
 
 function fieldPath(path: readonly PropertyKey[]): string {
