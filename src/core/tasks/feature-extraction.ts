@@ -142,7 +142,7 @@ function makeRow(model: LoadedModel, settings: Settings, input: EmbedInput, inde
     throw new HfmsError(
       "context_length_exceeded",
       `text ${index + 1} has ${ids.length} tokens; the model takes ${maxLength}`,
-      { hint: "split it, or cut it with --truncate", param: "input" },
+      { hint: "split it, or have it cut with truncate", param: "input" },
     );
   }
   const kept = ids.slice(0, maxLength - specials.after);
