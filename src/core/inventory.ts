@@ -4,6 +4,7 @@ import type { Config } from "./config.js";
 import { HfmsError } from "./errors.js";
 import { listGraphs, removeGraphs, type StoredGraph } from "./graph-store.js";
 import type { ModelPool } from "./model-pool.js";
+import type { Architecture } from "./models/types.js";
 import type { LocalModel, ModelInfo, RemovedModel } from "./requests.js";
 import { chooseModel } from "./skills/chosen-model.js";
 import { aliasesOf, type Registry } from "./skills/registry.js";
@@ -108,6 +109,9 @@ export async function modelInfo(
   const number = (...keys: string[]) =>
     keys.map((key) => modelConfig?.[key]).find((value) => typeof value === "number") as number | undefined;
   const runs = type !== undefined && Object.hasOwn(architectures, type);
+  const architecture: Architecture | undefined = runs
+    ? architectures[type as keyof typeof architectures]
+    : undefined;
   // A GGUF file keeps its template to itself until its graph is built.
   const readable = plan?.format === "safetensors" && files.every((file) => file.cached);
   const textDirectory = manifest?.ownText
@@ -125,7 +129,7 @@ export async function modelInfo(
     tasks:
       manifest?.tasks ??
       skill?.tasks ??
-      (runs ? architectures[type as keyof typeof architectures].tasks : []),
+      (architecture ? [...(architecture.headTasks?.(modelConfig ?? {}) ?? []), ...architecture.tasks] : []),
     license: (chosen.kind === "hub" ? chosen.model?.license : undefined) ?? skill?.license,
     parameters: manifest?.parameters ?? (chosen.kind === "hub" ? chosen.model?.parameters : undefined),
     contextLength: manifest?.info.contextLength ?? number("max_position_embeddings", "n_positions"),

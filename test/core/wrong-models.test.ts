@@ -101,6 +101,36 @@ describe("what can't be converted", () => {
       { code: "corrupt_file", message: expect.stringContaining("layers.1.self_attn.k_proj.bias") },
     ],
     [
+      "a classifier without its head",
+      "bert-classes",
+      { renameTensor: "classifier.weight" },
+      { code: "corrupt_file", message: expect.stringContaining("classifier.weight") },
+    ],
+    [
+      "a classifier without its pooler",
+      "bert-ranker",
+      { renameTensor: "bert.pooler.dense.bias" },
+      { code: "corrupt_file", message: expect.stringContaining("pooler.dense.bias") },
+    ],
+    [
+      "a classifier with more labels than its head has rows",
+      "bert-tags",
+      { config: { num_labels: 6 } },
+      { code: "corrupt_file", message: expect.stringMatching(/classifier.weight is \[5, 64\].*\[6, 64\]/) },
+    ],
+    [
+      "a classifier with a label that has no name",
+      "bert-classes",
+      { config: { id2label: { 0: "no", 1: "yes", 3: "maybe" } } },
+      { code: "corrupt_file", message: expect.stringContaining("label 2"), param: "id2label" },
+    ],
+    [
+      "a classifier of a problem that nobody knows",
+      "bert-classes",
+      { config: { problem_type: "guessing" } },
+      { code: "unsupported_model", message: expect.stringContaining('problem_type is "guessing"') },
+    ],
+    [
       "a GGUF file without one of its tensors",
       "llama-gguf-q8_0",
       { renameTensor: "blk.1.ffn_down.weight" },

@@ -1,11 +1,12 @@
 import { z } from "zod";
+import { classifierHead } from "../graph/blocks/classifier-head.js";
 import { embedding, storeTableOf } from "../graph/blocks/embedding.js";
 import { encoderAttention } from "../graph/blocks/encoder-attention.js";
 import { product, storeLinear } from "../graph/blocks/linear.js";
 import { activations, mlp } from "../graph/blocks/mlp.js";
 import { addLayerNorm, layerNorm } from "../graph/blocks/norm.js";
 import type { MatrixRole } from "../graph/model-weights.js";
-import { classifierFields, classifierHead, classifierOf, classifierTasks } from "./classifier.js";
+import { classifierFields, classifierOf, classifierTasks } from "./classifier.js";
 import { count, parseWith, positions } from "./config.js";
 import { ggufNumber } from "./gguf.js";
 import type { Architecture } from "./types.js";
@@ -24,6 +25,9 @@ const fields = z.looseObject({
   ...classifierFields,
 });
 
+/** The class with a head that is built. */
+const HEAD = "BertForSequenceClassification";
+
 const schema = fields.refine((config) => config.hidden_size % config.num_attention_heads === 0, {
   path: ["num_attention_heads"],
   message: "it must divide hidden_size",
@@ -33,7 +37,7 @@ const schema = fields.refine((config) => config.hidden_size % config.num_attenti
 export const bert: Architecture<z.infer<typeof schema>> = {
   modelType: "bert",
   tasks: ["feature-extraction", "sentence-similarity"],
-  headTasks: classifierTasks,
+  headTasks: (raw) => classifierTasks(raw, HEAD),
   prefixes: ["bert."],
   rename: (tensor) =>
     tensor.replace(/LayerNorm\.gamma$/, "LayerNorm.weight").replace(/LayerNorm\.beta$/, "LayerNorm.bias"),
@@ -42,7 +46,7 @@ export const bert: Architecture<z.infer<typeof schema>> = {
 
   shapes(config) {
     const { hidden_size: hidden, intermediate_size: inner } = config;
-    const classifier = classifierOf(config);
+    const classifier = classifierOf(config, HEAD);
     return {
       ...(classifier && {
         "pooler.dense": [hidden, hidden],
@@ -145,7 +149,7 @@ export const bert: Architecture<z.infer<typeof schema>> = {
       ));
     }
     g.output(x, "float32", ["batch_size", "sequence_length", config.hidden_size]);
-    const classifier = classifierOf(config);
+    const classifier = classifierOf(config, HEAD);
     if (classifier) {
       const modules = { pooler: "pooler.dense", classifier: "classifier" };
       classifierHead(g, x, classifier.labels.length, modules, ctx);

@@ -3,6 +3,7 @@ import { bytesOfToken, byteToChar, toByteLevel } from "../../../src/core/text/by
 import { Detokenizer } from "../../../src/core/text/detokenizer.js";
 import { compileNormalizer } from "../../../src/core/text/normalizer.js";
 import { loadPatterns } from "../../../src/core/text/patterns.js";
+import { compilePostProcessor } from "../../../src/core/text/post-processor.js";
 import { compilePreTokenizer } from "../../../src/core/text/pre-tokenizer.js";
 import type { TaggedConfig } from "../../../src/core/text/types.js";
 import { rows } from "./fixture.js";
@@ -27,6 +28,24 @@ describe("the parts of tokenizer.json", () => {
       normalized: string;
     }>("normalizers.json")) {
       expect([config, text, compileNormalizer(config, compile)(text)]).toEqual([config, text, normalized]);
+    }
+  });
+
+  it("join one text or two as huggingface/tokenizers does", () => {
+    const tokens = new Map([
+      ["[CLS]", 1],
+      ["[SEP]", 2],
+    ]);
+    for (const { config, sequences, ids, typeIds } of rows<{
+      config: TaggedConfig | null;
+      sequences: [number[], number[]?];
+      ids: number[];
+      typeIds: number[];
+    }>("post-processors.json")) {
+      const { before, after, join } = compilePostProcessor(config, (token) => tokens.get(token));
+      const [first, second] = sequences;
+      expect([config, sequences, join(first, second)]).toEqual([config, sequences, { ids, typeIds }]);
+      if (!second) expect([config, ...before, ...first, ...after]).toEqual([config, ...ids]);
     }
   });
 
