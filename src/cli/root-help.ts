@@ -5,7 +5,7 @@ import { styled } from "./style.js";
 
 /** The order in which somebody meets the commands. Commands that are listed nowhere come last. */
 const groups: [title: string, commands: string[]][] = [
-  ["USE A MODEL", ["run", "chat", "embed"]],
+  ["USE A MODEL", ["run", "chat", "embed", "rank"]],
   ["MODELS ON THIS MACHINE", ["pull", "list", "info", "rm"]],
   ["FIND OUT", ["discover", "hardware"]],
 ];

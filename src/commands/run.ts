@@ -6,6 +6,12 @@ import { type AnswerDocument, answerDocument } from "../cli/answer-document.js";
 import { answerFlags, answerOptions } from "../cli/answer-flags.js";
 import { BaseCommand } from "../cli/base-command.js";
 import { choiceFlags, choiceOptions } from "../cli/choice-flags.js";
+import {
+  type ClassificationDocument,
+  classifies,
+  followClassification,
+  refuseAnswerFlags,
+} from "../cli/classification.js";
 import { formatFlags, outputFormat } from "../cli/format-flags.js";
 import { modelChoice, modelFlags } from "../cli/model-flags.js";
 import { readPrompt } from "../cli/text-input.js";
@@ -22,6 +28,8 @@ answers goes to standard error: on a terminal, and with --verbose elsewhere too.
 The prompt is the words after the model, then the content of --file. Without either it is read from a pipe. A \`-\` among
 the words stands for the pipe's text. It goes through the model's chat template as a message of the user; --raw gives the
 model the bare text to continue.
+
+A model that classifies prints its labels, best first, a score and a tab before each; --top-k says how many.
 
 Without any word, the model is ${defaultModels.generate}.`;
   static override examples = [
@@ -64,7 +72,7 @@ Without any word, the model is ${defaultModels.generate}.`;
     ...modelFlags,
   };
 
-  async run(): Promise<AnswerDocument> {
+  async run(): Promise<AnswerDocument | ClassificationDocument> {
     const { raw, flags } = await this.parse(Run);
     // oclif's `argv` sorts equal words together; the raw tokens keep the order in which they were typed.
     const [model = defaultModels.generate, ...words] = raw
@@ -85,15 +93,27 @@ Without any word, the model is ${defaultModels.generate}.`;
     const prompt = await readPrompt({ words, file: flags.file }, this.signal);
     const answers = Math.max(request.n ?? 1, request.bestOf ?? 1);
     await using engine = await this.openEngine(answers);
-    const answer = await followAnswer(engine.generate({ ...request, prompt }, this.signal), {
-      display: this.display,
-      print: json ? "none" : answers > 1 ? "whole" : "stream",
-      verbose: flags.verbose,
-      answers,
-    });
-    if (flags.verbose) this.display.line(timingsLine(answer));
-    return answerDocument(answer);
+    const { display, signal } = this;
+    const { verbose } = flags;
+    try {
+      const print = json ? "none" : answers > 1 ? "whole" : "stream";
+      const view = { display, print, verbose, answers } as const;
+      const answer = await followAnswer(engine.generate({ ...request, prompt }, signal), view);
+      if (verbose) display.line(timingsLine(answer));
+      return answerDocument(answer);
+    } catch (error) {
+      // What a model was made for stands in its files, which are here only now.
+      const choice = modelChoice(model, flags);
+      if (!(await classifies(engine, choice, error))) throw error;
+      refuseAnswerFlags(flagsOf(raw), model);
+      const events = engine.classify({ ...choice, input: [prompt], topK: request.topK }, signal);
+      return await followClassification(events, { display, print: !json, verbose });
+    }
   }
+}
+
+function flagsOf(raw: { type: string; flag?: string }[]): string[] {
+  return raw.flatMap(({ type, flag }) => (type === "flag" && flag !== undefined ? [flag] : []));
 }
 
 /** Without a chat template there is no place for what these flags say. */

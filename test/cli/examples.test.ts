@@ -38,6 +38,7 @@ beforeAll(async () => {
     repositories: [
       { id: "HuggingFaceTB/SmolLM2-135M-Instruct", files: golden("llama-gqa").directory },
       { id: "sentence-transformers/all-MiniLM-L6-v2", files: golden("bert-mean").directory },
+      { id: "cross-encoder/ms-marco-MiniLM-L6-v2", files: golden("bert-ranker").directory },
       { id: "openai-community/gpt2", files: golden("gpt2-bare").directory },
     ],
   });
