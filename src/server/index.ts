@@ -1,9 +1,13 @@
 import type { Engine, NoticeEvent, ProgressEvent, ReadyEvent } from "../core/index.js";
 import { createServer, type HfmsServer, type ServerOptions } from "./app.js";
+import { requireSafeBinding } from "./config/binding.js";
 import type { ServerConfig } from "./config/schema.js";
 import { listenTo } from "./listen.js";
 
 export { openLog } from "./access-log.js";
+export { type ConfigFile, defineConfig } from "./config/config-file.js";
+export { readServerConfig } from "./config/server-config.js";
+export { openKeyStore } from "./keys/key-store.js";
 export type { HfmsServer, ServerConfig, ServerOptions };
 export { createServer };
 
@@ -27,13 +31,14 @@ export interface RunningServer {
 
 /**
  * Serves an engine, which stays the caller's. Requests are taken at once; the server is ready when the models of the
- * start are loaded. Throws address_unavailable.
+ * start are loaded. Throws address_unavailable, and invalid_config where other machines could call it without a key.
  */
 export async function serve(
   engine: Engine,
   config: ServerConfig,
   { onLoad, ...options }: ServeOptions = {},
 ): Promise<RunningServer> {
+  requireSafeBinding(config, options.keys ?? { empty: true });
   const server = createServer(engine, config, options);
   const listening = await listenTo(server);
   const { lifecycle, models } = server.context;
