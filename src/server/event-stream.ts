@@ -27,6 +27,7 @@ export function eventStream(
   const { pingInterval } = request.server.config;
   const iterator = events[Symbol.asyncIterator]();
   let ping: NodeJS.Timeout | undefined;
+  let left = false;
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
@@ -43,12 +44,14 @@ export function eventStream(
           step = await iterator.next();
         } catch (thrown) {
           clearInterval(ping);
+          if (left) return;
           const cause = explained(thrown, request.signal);
           request.end(outcomeOf(cause), cause);
           controller.enqueue(bytes(written(error(cause))));
           controller.close();
           return;
         }
+        if (left) return;
         if (!step.done) {
           ping?.refresh();
           controller.enqueue(bytes(written(step.value)));
@@ -60,6 +63,7 @@ export function eventStream(
         controller.close();
       },
       async cancel() {
+        left = true;
         clearInterval(ping);
         request.stop.abort();
         request.end("cancelled");
