@@ -5,8 +5,8 @@ import type { ServerConfig } from "../config/schema.js";
 /** Issues of one body that are told. */
 const MAX_ISSUES = 3;
 
-/** What zod says where none of several shapes fits and the schema has no words of its own. */
-const NO_SHAPE = "Invalid input";
+/** Arrays and objects inside each other. Whoever walks a value by calling itself needs a bound. */
+const MAX_DEPTH = 256;
 
 /**
  * The request's JSON, checked. Throws payload_too_large before more than the limit is read, unsupported_media_type,
@@ -34,8 +34,8 @@ export function invalidBody(error: ZodError): HfmsError {
 
 /** Of several shapes that none fits, the one that was meant is the only one whose fault lies deeper. */
 function told(issue: z.core.$ZodIssue): Pick<z.core.$ZodIssue, "path" | "message">[] {
-  const { path, message } = issue;
-  if (issue.code !== "invalid_union" || message !== NO_SHAPE) return [issue];
+  const { path } = issue;
+  if (issue.code !== "invalid_union") return [issue];
   const meant = issue.errors.filter((issues) => issues.every((inner) => inner.path.length > 0));
   if (meant.length !== 1) return [issue];
   return meant[0].flatMap(told).map((inner) => ({ ...inner, path: [...path, ...inner.path] }));
@@ -101,9 +101,34 @@ function parse(text: string): unknown {
   if (text.trim() === "") {
     throw new HfmsError("invalid_request", "the body is empty", { hint: "send a JSON object" });
   }
+  if (depthOf(text) > MAX_DEPTH) {
+    throw new HfmsError("invalid_request", `the body is nested deeper than ${MAX_DEPTH} levels`);
+  }
   try {
     return JSON.parse(text);
   } catch (cause) {
     throw new HfmsError("invalid_request", `the body is not JSON: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** How many brackets are open at once, at most; those in strings do not count. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (char === "[" || char === "{") deepest = Math.max(deepest, ++depth);
+    else if (char === "]" || char === "}") depth--;
+    else if (char === '"') at = endOfString(text, at);
+  }
+  return deepest;
+}
+
+function endOfString(text: string, start: number): number {
+  for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
+    let slashes = 0;
+    while (text[at - 1 - slashes] === "\\") slashes++;
+    if (slashes % 2 === 0) return at;
+  }
+  return text.length;
 }

@@ -48,6 +48,17 @@ describe("a body", () => {
     expect(await send("null")).toMatchObject({ status: 400, param: null });
   });
 
+  it("is not nested without end; brackets in a string are text", async () => {
+    const nested = (depth: number) => `{"model":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+    expect(await send(nested(400))).toMatchObject({
+      status: 400,
+      message: expect.stringContaining("nested"),
+    });
+    expect(await send(nested(200))).toMatchObject({ status: 400, param: "model" });
+    const text = JSON.stringify({ model: `\\"${"[".repeat(400)}\\`, keep_alive: "soon" });
+    expect(await send(text)).toMatchObject({ status: 400, param: "keep_alive" });
+  });
+
   it("longer than the limit is refused, whether it says so or not", async () => {
     const long = JSON.stringify({ model: "a".repeat(2000) });
     expect(await send(long)).toMatchObject({ status: 413, code: "payload_too_large" });
