@@ -3,10 +3,11 @@ import { chatCompletions } from "./chat-completions/route.js";
 import { embeddings } from "./embeddings/route.js";
 import { errorBody } from "./error-body.js";
 import { createResponse } from "./responses/route.js";
+import { storedResponses } from "./responses/stored-responses.js";
 
 /** OpenAI's API, and what clients of it expect beside it. */
 export const openai: Dialect = {
   name: "openai",
-  routes: [chatCompletions, embeddings, createResponse],
+  routes: [chatCompletions, embeddings, createResponse, ...storedResponses],
   errorBody,
 };

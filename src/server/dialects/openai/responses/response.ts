@@ -50,7 +50,7 @@ export function newResponse(body: ResponseRequest, created: number): ResponseObj
   };
 }
 
-export interface Answered {
+interface Answered {
   items: OutputItem[];
   reasoningTokens: number;
 }

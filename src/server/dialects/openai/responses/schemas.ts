@@ -64,7 +64,7 @@ const reasoning = z.object({
   ),
 });
 
-export const inputItem = kindOf(
+const inputItem = kindOf(
   [message, functionCall, functionCallOutput, reasoning],
   "send messages, function_call, function_call_output and reasoning items; nothing is stored here that could be referred to",
 );
@@ -97,6 +97,7 @@ const templateVariables = z
   });
 
 export const efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const;
+/** Of what refers to earlier responses. */
 const nothingStored = "nothing is stored here; send the whole conversation as `input`";
 
 /** What tools of the original's own bring along; there is nothing to include of them. */
@@ -154,6 +155,7 @@ export const responseRequest = z
   .superRefine((body, context) => {
     checkStreamOptions(body, context);
     checkResponseTools(body, context);
+    checkCalls(body.input, context);
     if (body.top_logprobs && !body.include?.includes("message.output_text.logprobs")) {
       context.addIssue({
         code: "custom",
@@ -164,3 +166,15 @@ export const responseRequest = z
   });
 
 export type ResponseRequest = z.output<typeof responseRequest>;
+
+/** Refuses results of calls that nobody made: whoever sends them counts on a response that was stored. */
+function checkCalls(input: string | InputItem[], context: z.RefinementCtx): void {
+  if (typeof input === "string") return;
+  const calls = new Set<string>();
+  for (const [index, item] of input.entries()) {
+    if (item.type === "function_call") calls.add(item.call_id);
+    if (item.type !== "function_call_output" || calls.has(item.call_id)) continue;
+    const message = `answers no function_call before it; ${nothingStored}`;
+    context.addIssue({ code: "custom", path: ["input", index, "call_id"], message });
+  }
+}

@@ -9,7 +9,7 @@ import type { ResponseEvent, ResponseObject } from "./response-schemas.js";
 type Done = Extract<GenerateEvent, { type: "done" }>;
 
 /** What comes of an answer behind `ready`. */
-export type ResponseSource = AsyncIterable<AnswerEvent | Done>;
+type ResponseSource = AsyncIterable<AnswerEvent | Done>;
 
 /** A response whose output is the answer's, once that is over. */
 export async function wholeResponse(
