@@ -4,7 +4,7 @@ export function commandReference({ commands }: Manifest): string {
   return `${[
     "# Commands",
     "This file is made from the commands by `npm run manifest`. `hfms <command> --help` shows the same in the terminal.",
-    ids.map((id) => `- [\`${id}\`](#${id}): ${commands[id].summary}`).join("\n"),
+    ids.map((id) => `- [\`${words(id)}\`](#${id.replaceAll(":", "-")}): ${commands[id].summary}`).join("\n"),
     ...ids.map((id) => section(id, commands[id])),
     flagTable("## Flags of every command", flagsOf(commands[ids[0]], "GLOBAL")),
   ].join("\n\n")}\n`;
@@ -38,14 +38,14 @@ interface FlagEntry {
 
 function section(id: string, command: CommandEntry): string {
   const args = Object.values(command.args);
-  const words = args.map(({ name, required, multiple }) => {
+  const placeholders = args.map(({ name, required, multiple }) => {
     const word = `${name.toUpperCase()}${multiple ? "..." : ""}`;
     return required ? word : `[${word}]`;
   });
-  const usage = command.usage ?? [id, ...words, "[FLAGS]"].join(" ");
+  const usage = command.usage ?? [words(id), ...placeholders, "[FLAGS]"].join(" ");
   const own = Object.values(command.flags).filter(({ helpGroup }) => helpGroup !== "GLOBAL");
   return [
-    `## ${id}`,
+    `## ${words(id)}`,
     `${command.summary[0].toUpperCase()}${command.summary.slice(1)}.`,
     `\`\`\`\nhfms ${usage}\n\`\`\``,
     command.description.trim(),
@@ -55,6 +55,11 @@ function section(id: string, command: CommandEntry): string {
   ]
     .filter(Boolean)
     .join("\n\n");
+}
+
+/** `keys:create` is typed as two words. */
+function words(id: string): string {
+  return id.replaceAll(":", " ");
 }
 
 function flagTable(title: string, flags: FlagEntry[]): string {

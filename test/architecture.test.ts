@@ -98,7 +98,7 @@ describe("start-up", () => {
   // Everything else is loaded when it is used: the help, `hfms list` and a warm run must not wait for it.
   const light = ["@oclif/core", "chalk", "fastest-levenshtein"];
 
-  it.each(filesOf("src/{commands/*,cli/main,core/index}.ts"))("loads no heavy package with %s", (file) => {
+  it.each(filesOf("src/{commands/**/*,cli/main,core/index}.ts"))("loads no heavy package with %s", (file) => {
     const packages = [...loadedWith(file, imports)].filter((name) => !/^(src\/|node:)/.test(name));
     const heavy = packages.filter((name) => !light.some((allowed) => `${name}/`.startsWith(`${allowed}/`)));
     expect(heavy).toEqual([]);
@@ -152,7 +152,7 @@ describe("the list of an axis is its folder", () => {
 });
 
 describe("a source file", () => {
-  const written = filesOf("{src,test,build,bench,skills,bin}/**/*.{ts,js,mjs}").filter(
+  const written = filesOf("{src,page,test,build,bench,skills,bin}/**/*.{ts,js,mjs}").filter(
     (file) => !file.includes("node_modules/"),
   );
 

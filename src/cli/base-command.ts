@@ -30,6 +30,7 @@ export abstract class BaseCommand extends Command {
   #signalName?: NodeJS.Signals;
   #display?: ProgressDisplay;
   #takeInterrupt?: () => void;
+  #takeStop?: (name: NodeJS.Signals) => void;
 
   /** Fires at Ctrl-C and SIGTERM. */
   protected get signal(): AbortSignal {
@@ -59,6 +60,11 @@ export abstract class BaseCommand extends Command {
     } finally {
       this.#takeInterrupt = undefined;
     }
+  }
+
+  /** From now on, the first Ctrl-C or SIGTERM only calls `stop`: the command ends when it has ended. A second one ends it. */
+  protected endsBy(stop: (name: NodeJS.Signals) => void): void {
+    this.#takeStop = stop;
   }
 
   override async init(): Promise<void> {
@@ -96,6 +102,12 @@ export abstract class BaseCommand extends Command {
       this.#display?.clear();
       process.exit(name === "SIGTERM" ? 143 : 130);
     };
+    if (this.#takeStop) {
+      const take = this.#takeStop;
+      this.#takeStop = leave;
+      take(name);
+      return;
+    }
     if (this.#signalName) leave();
     this.#signalName = name;
     this.#interrupt.abort(new Interrupted(name));

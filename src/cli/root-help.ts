@@ -7,6 +7,7 @@ import { styled } from "./style.js";
 const groups: [title: string, commands: string[]][] = [
   ["USE A MODEL", ["run", "chat", "embed", "rank"]],
   ["MODELS ON THIS MACHINE", ["pull", "list", "info", "rm"]],
+  ["SERVE MODELS", ["serve", "keys"]],
   ["FIND OUT", ["discover", "hardware"]],
 ];
 
@@ -28,11 +29,14 @@ const pluginCommands = {
  */
 export async function rootHelp(root: string): Promise<string> {
   const read = async (file: string) => JSON.parse(await readFile(path.join(root, file), "utf8"));
-  const { version, description } = await read("package.json");
+  const { version, description, oclif } = await read("package.json");
   const { commands } = (await read("oclif.manifest.json")) as Manifest;
   const summaries = new Map<string, string>(Object.entries(pluginCommands));
   for (const { id, hidden, summary } of Object.values(commands)) {
     if (!hidden && !id.includes(":")) summaries.set(id, summary ?? "");
+  }
+  for (const [topic, { description }] of Object.entries<{ description: string }>(oclif.topics)) {
+    summaries.set(topic, description);
   }
   const width = Math.max(...[...summaries.keys()].map((id) => id.length)) + 2;
   const line = (id: string) => `  ${styled("cyan", id.padEnd(width), process.stdout)}${summaries.get(id)}`;

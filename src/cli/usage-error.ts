@@ -10,15 +10,24 @@ export function reportUsageError(
   const thrown = error as ParserError;
   if (thrown?.oclif === undefined || !(error instanceof Error)) return undefined;
   const message = error.message.replace(/\n?See more help with --help$/, "");
-  const command = config?.findCommand(argv[0] ?? "");
-  const help = `\`hfms ${command ? `${command.id} ` : ""}--help\` shows what there is`;
+  const command = config?.findCommand(argv.slice(0, 2).join(":")) ?? config?.findCommand(argv[0] ?? "");
+  const help = `\`hfms ${command ? `${command.id.replaceAll(":", " ")} ` : ""}--help\` shows what there is`;
 
   const unknownCommand = /^command (.+) not found\.?$/i.exec(message)?.[1];
   if (unknownCommand) {
     const [name, ...words] = unknownCommand.split(":");
+    const commands = (config?.commandIDs ?? []).map((id) => id.replaceAll(":", " "));
+    if (config?.findTopic(name)) {
+      const typed = `${name} ${words[0] ?? ""}`.trim();
+      return usage(
+        `unknown command "${typed}"`,
+        guess(typed, commands, "hfms "),
+        `\`hfms ${name} --help\` shows what there is`,
+      );
+    }
     // oclif takes what follows a command without arguments for a part of the command's name.
     if (config?.findCommand(name)) return usage(surplus(words), undefined, help);
-    return usage(`unknown command "${name}"`, guess(name, config?.commandIDs ?? [], "hfms "), help);
+    return usage(`unknown command "${name}"`, guess(name, commands, "hfms "), help);
   }
   if (thrown.flags) {
     const typed = thrown.flags[0];

@@ -1,9 +1,10 @@
 import * as Args from "@oclif/core/args";
 import * as Flags from "@oclif/core/flags";
 import { BaseCommand } from "../cli/base-command.js";
+import { confirmed, refuseUnattended } from "../cli/confirmation.js";
 import { write } from "../cli/output.js";
 import { formatBytes } from "../cli/units.js";
-import { HfmsError, type LocalModel, type RemovedModel } from "../core/index.js";
+import type { LocalModel, RemovedModel } from "../core/index.js";
 
 export default class Rm extends BaseCommand {
   static override summary = "remove models from this machine";
@@ -25,7 +26,7 @@ export default class Rm extends BaseCommand {
   async run(): Promise<{ removed: RemovedModel[] }> {
     const { args, flags } = await this.parse(Rm);
     const names = args.models as string[];
-    if (!flags.yes) refuseUnattended();
+    if (!flags.yes) refuseUnattended("the removal");
     await using engine = await this.openEngine();
     if (!flags.yes && !(await this.confirm(names, await engine.list()))) {
       this.display.line("nothing was removed");
@@ -41,24 +42,11 @@ export default class Rm extends BaseCommand {
     return { removed };
   }
 
-  private async confirm(names: string[], local: LocalModel[]): Promise<boolean> {
-    const { confirm } = await import("@inquirer/prompts");
+  private confirm(names: string[], local: LocalModel[]): Promise<boolean> {
     const sizes = names.map((name) => {
       const model = local.find((one) => one.model === name || one.aliases.includes(name));
       return model ? `${name} (${formatBytes(model.size)})` : name;
     });
-    return confirm(
-      { message: `Remove ${sizes.join(", ")}?`, default: false },
-      { signal: this.signal, output: process.stderr },
-    );
-  }
-}
-
-function refuseUnattended(): void {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    throw new HfmsError("invalid_request", "nobody is there to confirm the removal", {
-      hint: "add --yes",
-      param: "yes",
-    });
+    return confirmed(`Remove ${sizes.join(", ")}?`, this.signal);
   }
 }

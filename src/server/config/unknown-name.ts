@@ -6,7 +6,7 @@ export function unknownName(name: string, known: readonly string[], origin: stri
   const [nearest] = known
     .map((candidate) => ({ candidate, steps: distance(name.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.steps - b.steps);
-  const all = "`hfms serve --print-config` shows all settings";
+  const all = "`hfms serve --help` and docs/serve.md list the settings";
   const near = nearest && nearest.steps <= Math.ceil(name.length / 3);
   return new HfmsError("invalid_config", `unknown setting ${name.slice(0, 100)} (from ${origin})`, {
     hint: near ? `did you mean ${nearest.candidate}? ${all}` : all,

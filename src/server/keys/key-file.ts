@@ -3,15 +3,25 @@ import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { HfmsError } from "../../core/index.js";
+import { type ConfigSources, readServerConfig } from "../config/server-config.js";
 import { keyDigest, keyHint, randomKey } from "./api-key.js";
 import type { StoredKey } from "./key-store.js";
 
-export const keyScopes = ["infer", "admin"] as const;
+const keyScopes = ["infer", "admin"] as const;
 const MAX_KEYS = 1000;
 const MAX_BYTES = 1_000_000;
 const MAX_NAME = 100;
 /** A process that died while it changed the file holds its lock for so long. */
 const STALE_MS = 5000;
+
+/** The key file that a server started in `cwd` takes. */
+export async function configuredKeyFile({
+  keyFile,
+  ...sources
+}: Pick<ConfigSources, "file" | "cwd" | "env"> & { keyFile?: string }): Promise<KeyFile> {
+  const { config } = await readServerConfig({ ...sources, flags: { keyFile } });
+  return new KeyFile(config.keyFile);
+}
 
 const record = z.strictObject({
   id: z.string().regex(/^[\da-z]{1,40}$/),
@@ -31,6 +41,11 @@ const content = z.strictObject({
 
 export type KeyFileContent = z.infer<typeof content>;
 export type KeyRecord = KeyFileContent["keys"][number];
+
+export interface NewKey {
+  name?: string;
+  scopes: StoredKey["scopes"];
+}
 
 /**
  * The file of API keys. It holds no key in clear; only its owner may read it. It is written aside and renamed, under a
@@ -64,32 +79,23 @@ export class KeyFile {
     });
   }
 
-  /** Makes a key. It is returned in clear here and never again. Throws invalid_request for a name that is taken. */
-  async create({
-    name,
-    scopes,
-  }: Pick<StoredKey, "name" | "scopes">): Promise<{ key: string; stored: StoredKey }> {
-    if (!/^[^\p{C}]{1,100}$/u.test(name) || name.trim() !== name) {
-      throw new HfmsError(
-        "invalid_request",
-        `a key can't be named ${JSON.stringify(name.slice(0, MAX_NAME))}`,
-        {
-          hint: `a name is 1 to ${MAX_NAME} characters without blanks around it`,
-          param: "name",
-        },
-      );
-    }
+  /**
+   * Makes a key; without a name it is called by its id. It is returned in clear here and never again. Throws
+   * invalid_request for a name that is taken.
+   */
+  async create({ name, scopes }: NewKey): Promise<{ key: string; stored: StoredKey }> {
+    const id = randomBytes(4).toString("hex");
     const key = randomKey();
     const stored: StoredKey = {
-      id: randomBytes(4).toString("hex"),
-      name,
+      id,
+      name: name === undefined ? id : checkedName(name),
       hint: keyHint(key),
       scopes: keyScopes.filter((scope) => scopes.includes(scope)),
       created: new Date().toISOString(),
     };
     await this.change(({ salt, keys, ...file }) => {
-      if (keys.some((other) => other.name === name || other.id === name)) {
-        throw new HfmsError("invalid_request", `there is a key named ${JSON.stringify(name)} already`, {
+      if (keys.some((other) => other.name === stored.name || other.id === stored.name)) {
+        throw new HfmsError("invalid_request", `there is a key ${JSON.stringify(stored.name)} already`, {
           hint: "choose another name, or revoke that key first",
           param: "name",
         });
@@ -103,20 +109,23 @@ export class KeyFile {
     return { key, stored };
   }
 
-  /** The key with that id or name. Throws invalid_request where there is none. */
-  async find(idOrName: string): Promise<StoredKey> {
+  /** The keys with those ids or names, each once. Throws invalid_request where there is none. */
+  async find(idsOrNames: string[]): Promise<StoredKey[]> {
     const { keys } = await this.read();
-    const found = keys.find(({ id, name }) => id === idOrName || name === idOrName);
-    if (found) return withoutDigest(found);
-    throw new HfmsError("invalid_request", `there is no key ${JSON.stringify(idOrName.slice(0, MAX_NAME))}`, {
-      hint: keys.length === 0 ? "there are no keys at all" : "`hfms keys list` shows them",
-      param: "key",
+    const found = idsOrNames.map((wanted) => {
+      const key = keys.find(({ id, name }) => id === wanted || name === wanted);
+      if (key) return key;
+      throw new HfmsError("invalid_request", `there is no key ${JSON.stringify(wanted.slice(0, MAX_NAME))}`, {
+        hint: keys.length === 0 ? "there are no keys at all" : "`hfms keys list` shows them",
+        param: "keys",
+      });
     });
+    return [...new Set(found)].map(withoutDigest);
   }
 
-  /** Takes a key away; servers that run stop taking it within a second. */
-  async revoke(id: string): Promise<void> {
-    await this.change((file) => ({ ...file, keys: file.keys.filter((key) => key.id !== id) }));
+  /** Takes keys away; servers that run stop taking them within a second. */
+  async revoke(ids: string[]): Promise<void> {
+    await this.change((file) => ({ ...file, keys: file.keys.filter(({ id }) => !ids.includes(id)) }));
   }
 
   async list(): Promise<StoredKey[]> {
@@ -171,6 +180,15 @@ export class KeyFile {
       param: "keyFile",
     });
   }
+}
+
+/** A name stands in tables and logs. */
+function checkedName(name: string): string {
+  if (name.length <= MAX_NAME && name.trim() === name && /^[^\p{C}]+$/u.test(name)) return name;
+  throw new HfmsError("invalid_request", `a key can't be called ${JSON.stringify(name.slice(0, MAX_NAME))}`, {
+    hint: `a name is 1 to ${MAX_NAME} characters without blanks around it`,
+    param: "name",
+  });
 }
 
 function withoutDigest({ digest: _, ...key }: KeyRecord): StoredKey {
