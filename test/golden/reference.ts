@@ -66,6 +66,8 @@ export interface GoldenInput {
   typeIds: number[];
   /** [labels]. */
   logits: GoldenArray;
+  /** Of a pair, where there is one label: what sentence-transformers' CrossEncoder predicts. */
+  score?: number;
   truncated?: true;
 }
 

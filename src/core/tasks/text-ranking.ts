@@ -1,6 +1,7 @@
 import { HfmsError } from "../errors.js";
 import type { LoadedModel } from "../model-pool.js";
 import type { RankEvent, RankRequest } from "../requests.js";
+import { readActivation } from "../text/sentence-transformers.js";
 import { classifyAll, requireClassifier } from "./classifier.js";
 import { sigmoid } from "./scores.js";
 
@@ -11,7 +12,7 @@ export async function* rank(
   signal?: AbortSignal,
 ): AsyncGenerator<RankEvent> {
   const { query, documents, truncate } = request;
-  const activation = activationOf(model, request);
+  const activation = await activationOf(model, request);
   const start = performance.now();
   const name = (index: number): string => `document ${index + 1} with the query`;
   const pairs = documents.map((pair) => ({ text: query, pair }));
@@ -34,13 +35,14 @@ const activations: Record<string, (logit: number) => number> = {
   Sigmoid: sigmoid,
 };
 
-function activationOf(model: LoadedModel, { raw }: RankRequest): (logit: number) => number {
-  const { activation = "Sigmoid" } = requireClassifier(model);
+async function activationOf(model: LoadedModel, { raw }: RankRequest): Promise<(logit: number) => number> {
+  const classifier = requireClassifier(model);
   if (raw !== undefined) return raw ? activations.Identity : activations.Sigmoid;
-  if (Object.hasOwn(activations, activation)) return activations[activation];
+  const name = (await readActivation(model.textDirectory)) ?? classifier.activation ?? "Sigmoid";
+  if (Object.hasOwn(activations, name)) return activations[name];
   throw new HfmsError(
     "unsupported_model",
-    `${model.manifest.model} asks for the activation function ${activation}, which hfms does not have`,
+    `${model.manifest.model} asks for the activation function ${name}, which hfms does not have`,
     { hint: "ask for logits (raw) or their sigmoid", param: "raw" },
   );
 }

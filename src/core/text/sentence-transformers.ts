@@ -52,6 +52,16 @@ export async function readSentenceConfig(directory: string): Promise<SentenceCon
   return { pooling, normalize, ...shared };
 }
 
+/**
+ * The class of the activation function that a cross-encoder's score goes through (Sigmoid, Identity), where
+ * config_sentence_transformers.json names one; releases before 6 write it into config.json. Source: CrossEncoder.
+ */
+export async function readActivation(directory: string): Promise<string | undefined> {
+  const file = path.join(directory, "config_sentence_transformers.json");
+  const name = (await readJson<{ activation_fn?: unknown }>(file))?.activation_fn;
+  return typeof name === "string" ? name.split(".").at(-1) : undefined;
+}
+
 async function readModules(file: string): Promise<{ type: string; path: string }[] | undefined> {
   const text = await readText(file);
   if (text === undefined) return undefined;

@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import type { Engine } from "../../../src/core/engine.js";
 import type { GenerateEvent, RunningModel } from "../../../src/core/requests.js";
-import { embed, generate } from "../../engine-sandbox.js";
+import { classify, embed, engineHome, generate, openEngine, rank } from "../../engine-sandbox.js";
+import { golden } from "../../golden/reference.js";
 import { collect } from "../../tiny-model.js";
 import {
   bert,
@@ -14,6 +15,7 @@ import {
 } from "./hosted-engine.js";
 
 const hosted = hostedEngines();
+const home = engineHome();
 
 describe("a model in a process of its own", () => {
   it("gives the tokens and vectors that it gives in this process", async () => {
@@ -28,6 +30,20 @@ describe("a model in a process of its own", () => {
     expect(models[0]).toMatchObject({ state: "ready", inUse: 0, pinned: false, dtype: "fp32" });
     expect(models[0].pid).not.toBe(process.pid);
     expect(models[0].memory).toBeGreaterThan(20e6);
+  });
+
+  it("classifies and ranks as it does in this process, and says what it can't", async () => {
+    const [engine, here] = [await hosted(), await openEngine(home())];
+    const labels = { model: golden("bert-classes").directory, input: ["cat", { text: "a", pair: "mat" }] };
+    const scores = { model: golden("bert-ranker").directory, query: "cat", documents: ["a mat", "a dog"] };
+    expect((await classify(engine, labels)).results).toEqual((await classify(here, labels)).results);
+    expect((await rank(engine, scores)).results).toEqual((await rank(here, scores)).results);
+    // The host is there already, for another task.
+    await expect(rank(engine, { ...scores, model: labels.model })).rejects.toMatchObject({
+      code: "unsupported_task",
+      message: expect.stringContaining("text-classification"),
+    });
+    expect(await engine.ps()).toHaveLength(2);
   });
 
   it("is loaded once for all who ask at the same time, under whatever name", async () => {

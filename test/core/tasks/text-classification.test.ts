@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { ClassifyInput } from "../../../src/core/requests.js";
-import { classify, engineHome, openEngine } from "../../engine-sandbox.js";
+import { editedGolden } from "../../edited-golden.js";
+import { classify, engineHome, generate, openEngine } from "../../engine-sandbox.js";
 import { classifierGoldens, type GoldenInput, golden } from "../../golden/reference.js";
 import { largestDifference } from "../../tiny-model.js";
+import { safetensorsBytes, type TensorToWrite } from "../../weights-writer.js";
 
 const home = engineHome();
 const classes = golden("bert-classes");
@@ -91,6 +93,96 @@ describe("the scores", () => {
     }
   });
 });
+
+describe("a request", () => {
+  const request = { model: classes.directory, dtype: "fp32", input: ["a cat"] } as const;
+
+  it("may ask for the best labels only", async () => {
+    const engine = await openEngine(home());
+    const [all] = (await classify(engine, { ...request, input: ["a cat"] })).results;
+    const [best] = (await classify(engine, { ...request, input: ["a cat"], topK: 1 })).results;
+    expect(best.labels).toEqual(all.labels.slice(0, 1));
+    for (const topK of [0, -1, 1.5]) {
+      await expect(classify(engine, { ...request, input: ["a cat"], topK })).rejects.toMatchObject({
+        code: "invalid_request",
+        param: "topK",
+      });
+    }
+  });
+
+  it("with a text that is too long is an error that says which", async () => {
+    const engine = await openEngine(home());
+    const input = ["short", { text: "short", pair: "word ".repeat(200) }];
+    await expect(classify(engine, { ...request, input })).rejects.toMatchObject({
+      code: "context_length_exceeded",
+      message: expect.stringMatching(/pair 2 has \d+ tokens; the model takes 128/),
+      param: "input",
+    });
+    const { results } = await classify(engine, { ...request, input, truncate: true });
+    expect(results[0]).not.toHaveProperty("truncated");
+    expect(results[1]).toMatchObject({ tokens: 128, truncated: "second" });
+  });
+
+  it("for a model without a head is refused with what the model does", async () => {
+    const engine = await openEngine(home());
+    for (const name of ["bert-mean", "bert-legacy"] as const) {
+      const { directory } = golden(name);
+      await expect(classify(engine, { ...request, model: directory, input: ["a"] })).rejects.toMatchObject({
+        code: "unsupported_task",
+        message: expect.stringContaining("feature-extraction"),
+        hint: expect.stringContaining("hfms embed"),
+      });
+    }
+    const prompt = { model: classes.directory, dtype: "fp32", prompt: "a" } as const;
+    await expect(generate(engine, prompt)).rejects.toMatchObject({
+      code: "unsupported_task",
+      message: expect.stringContaining("text-classification"),
+      hint: expect.stringContaining("hfms run"),
+    });
+  });
+
+  it("to a model that predicts quantities gets them as they are", async () => {
+    const engine = await openEngine(home());
+    const { directory } = await editedGolden("bert-classes", { config: { problem_type: "regression" } });
+    const input = ["a dog"];
+    const { results } = await classify(engine, { ...request, model: directory, input });
+    const { values } = classes.reference.inputs[1].logits;
+    for (const { label, score } of results[0].labels)
+      expect(score).toBeCloseTo(values[labelsOf["bert-classes"].indexOf(label)], 5);
+  });
+
+  it("with a pair is refused by a model that has no way to tell two texts apart", async () => {
+    const engine = await openEngine(home());
+    const { directory } = await editedGolden("bert-classes", { weights: withOneSegment });
+    const input = [{ text: "a", pair: "b" }];
+    await expect(classify(engine, { ...request, model: directory, input })).rejects.toMatchObject({
+      code: "unsupported_task",
+      message: expect.stringContaining("one text at a time"),
+      param: "input",
+    });
+    expect((await classify(engine, { ...request, model: directory, input: ["a"] })).results).toHaveLength(1);
+  });
+});
+
+/** The weights with one row fewer in the table of segments. */
+function withOneSegment(bytes: Buffer): Uint8Array {
+  const start = 8 + Number(bytes.readBigUInt64LE());
+  const header = JSON.parse(bytes.subarray(8, start).toString());
+  const tensors: Record<string, TensorToWrite> = {};
+  const entries = Object.entries<{
+    dtype: TensorToWrite["dtype"];
+    shape: number[];
+    data_offsets: [number, number];
+  }>(header);
+  for (const [name, { dtype, shape, data_offsets }] of entries) {
+    if (name === "__metadata__") continue;
+    const [from, to] = data_offsets;
+    const one = name.endsWith("token_type_embeddings.weight");
+    const data = bytes.subarray(start + from, start + (one ? (from + to) / 2 : to));
+    tensors[name] = { dtype, shape: one ? [1, shape[1]] : shape, data };
+  }
+  return safetensorsBytes(tensors);
+}
 
 /** A golden's input as a request has it. */
 function inputOf({ text, pair }: GoldenInput): ClassifyInput {

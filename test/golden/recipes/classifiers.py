@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import torch
+from sentence_transformers import CrossEncoder
 from transformers import AutoConfig, AutoTokenizer, BertForSequenceClassification
 
 from .corpus import ENCODER_TEXTS, LONG_PROMPT, MIDDLE_PROMPT, ODD_TEXT, SENTENCES
@@ -88,7 +89,10 @@ def make_classifier(directory: Path, recipe: dict) -> None:
     model = BertForSequenceClassification._from_config(AutoConfig.from_pretrained(directory), dtype=torch.float32)
     fill(model.eval(), recipe["seed"], dtype, CLASSIFIER_SPREAD)
     save_weights(directory, dict(model.state_dict()), dtype, shards=1)
-    write_reference(directory, {"kind": "classifier", "seed": recipe["seed"], **classifier_reference(directory)})
+    reference = classifier_reference(directory)
+    if model.config.num_labels == 1:
+        add_scores(reference["inputs"], CrossEncoder(str(directory), device="cpu"))
+    write_reference(directory, {"kind": "classifier", "seed": recipe["seed"], **reference})
 
 
 def classifier_reference(directory: Path) -> dict:
@@ -112,3 +116,10 @@ def logits(model: BertForSequenceClassification, tokenizer, text: str, pair: str
     row = {"text": text} if pair is None else {"text": text, "pair": pair}
     row |= {"tokens": tokens, "typeIds": encoding["token_type_ids"][0].tolist(), "logits": packed(output)}
     return row | ({"truncated": True} if len(tokens) < len(whole) else {})
+
+
+def add_scores(inputs: list[dict], model: CrossEncoder) -> None:
+    """What a cross encoder makes of the logits, by the activation function that its files name."""
+    for row in inputs:
+        if "pair" in row:
+            row["score"] = round(float(model.predict([(row["text"], row["pair"])])[0]), 6)
