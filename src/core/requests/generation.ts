@@ -148,7 +148,8 @@ export interface SpelledLogprob {
   token: number;
   text: string;
   bytes: number[];
-  logprob: number;
+  /** null for the first token of an echoed prompt: it follows nothing. */
+  logprob: number | null;
   top: { token: number; text: string; bytes: number[]; logprob: number }[];
 }
 

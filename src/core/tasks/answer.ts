@@ -6,6 +6,9 @@ import { StopMatcher } from "../text/stop.js";
 import { type TokenSpelling, tokenSpelling } from "../text/token-spelling.js";
 import type { Tokenizer } from "../text/types.js";
 
+/** Of the token that a prompt begins with. */
+type Unfounded = Omit<TokenLogprob, "logprob"> & { logprob: null };
+
 export interface AnswerOptions {
   index: number;
   tokenizer: Tokenizer;
@@ -45,7 +48,8 @@ export class Answer {
   /** The prompt as the first piece of the text. */
   echo(text: string, tokens: readonly number[], logprobs?: TokenLogprob[]): void {
     this.#unsent.tokens.push(...tokens);
-    if (logprobs) this.#unsent.logprobs.push(...this.#note(logprobs));
+    const first = { token: tokens[0], logprob: null, top: [] };
+    if (logprobs) this.#unsent.logprobs.push(...this.#note([first, ...logprobs]));
     this.#send([{ type: "text", text }]);
   }
 
@@ -83,7 +87,7 @@ export class Answer {
     };
   }
 
-  #note(logprobs: readonly TokenLogprob[]): SpelledLogprob[] {
+  #note(logprobs: readonly (TokenLogprob | Unfounded)[]): SpelledLogprob[] {
     this.#spell ??= tokenSpelling(this.#options.tokenizer);
     const spell = this.#spell;
     const spelled = logprobs.map(({ token, logprob, top }) => ({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { GenerateRequest, TokenLogprob } from "../../../src/core/requests.js";
+import type { GenerateRequest, SpelledLogprob } from "../../../src/core/requests.js";
 import { engineHome, type Generated, generate, openEngine } from "../../engine-sandbox.js";
 import { golden } from "../../golden/reference.js";
 import { indexOfLargest } from "../../tiny-model.js";
@@ -17,8 +17,8 @@ const plain = {
 } as const;
 const drawn = { ...plain, temperature: 1.2, maxTokens: 12, seed: 40 } as const;
 
-const mean = (logprobs: TokenLogprob[]) =>
-  logprobs.reduce((sum, { logprob }) => sum + logprob, 0) / logprobs.length;
+const mean = (logprobs: SpelledLogprob[]) =>
+  logprobs.reduce((sum, { logprob }) => sum + logprob!, 0) / logprobs.length;
 const textOf = ({ events }: Generated, index: number) =>
   events.map((event) => (event.type === "text" && event.index === index ? event.text : "")).join("");
 
@@ -120,15 +120,17 @@ describe("an echo", () => {
     await generate(engine, { ...request, maxTokens: 1 });
     const done = await generate(engine, { ...request, echo: true });
     const logprobs = done.choices[0].logprobs!;
-    expect(logprobs).toHaveLength(tokens.length - 1 + 3);
+    expect(logprobs).toHaveLength(tokens.length + 3);
+    expect(logprobs[0]).toMatchObject({ token: tokens[0], logprob: null, top: [] });
     const { shape, values } = allLogits.logits;
     for (let i = 0; i + 1 < tokens.length; i++) {
       const row = values.subarray(i * shape[1], (i + 1) * shape[1]);
-      expect(logprobs[i].token).toBe(tokens[i + 1]);
-      expect(logprobs[i].logprob).toBeCloseTo(logprobOf(row, tokens[i + 1]), 3);
-      expect(logprobs[i].top[0].logprob).toBeCloseTo(logprobOf(row, indexOfLargest(row)), 3);
+      const { token, logprob, top } = logprobs[i + 1];
+      expect(token).toBe(tokens[i + 1]);
+      expect(logprob).toBeCloseTo(logprobOf(row, tokens[i + 1]), 3);
+      expect(top[0].logprob).toBeCloseTo(logprobOf(row, indexOfLargest(row)), 3);
     }
-    expect(logprobs.slice(tokens.length - 1).map(({ token }) => token)).toEqual(done.tokens);
+    expect(logprobs.slice(tokens.length).map(({ token }) => token)).toEqual(done.tokens);
     const streamed = done.events.flatMap((event) => (event.type === "text" ? (event.logprobs ?? []) : []));
     expect(streamed).toEqual(logprobs);
   });

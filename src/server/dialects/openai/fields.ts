@@ -9,7 +9,7 @@ const MAX_STOP_LENGTH = 1024;
 const MAX_BIASES = 1024;
 /** As many answers as the engine makes of one request. */
 const MAX_ANSWERS = 64;
-const MAX_COUNT = 2 ** 31 - 1;
+export const MAX_COUNT = 2 ** 31 - 1;
 const MAX_PRIORITY = 1000;
 const MAX_CALLER_TEXT = 1024;
 const MAX_METADATA = 64;

@@ -1,5 +1,6 @@
 import type { Dialect } from "../types.js";
 import { chatCompletions } from "./chat-completions/route.js";
+import { completions } from "./completions/route.js";
 import { embeddings } from "./embeddings/route.js";
 import { errorBody } from "./error-body.js";
 import { createResponse } from "./responses/route.js";
@@ -8,6 +9,6 @@ import { storedResponses } from "./responses/stored-responses.js";
 /** OpenAI's API, and what clients of it expect beside it. */
 export const openai: Dialect = {
   name: "openai",
-  routes: [chatCompletions, embeddings, createResponse, ...storedResponses],
+  routes: [chatCompletions, completions, embeddings, createResponse, ...storedResponses],
   errorBody,
 };

@@ -17,7 +17,7 @@ export function writtenLogprobs(
 export const IMPOSSIBLE = -9999;
 
 function written({ bytes, logprob }: Pick<SpelledLogprob, "bytes" | "logprob">): WrittenLogprob {
-  return { token: tokenText(bytes), logprob: Math.max(IMPOSSIBLE, logprob), bytes };
+  return { token: tokenText(bytes), logprob: Math.max(IMPOSSIBLE, logprob ?? IMPOSSIBLE), bytes };
 }
 
 /** Text of a token's bytes; those that are a part of a character are written as the original does it: `\xf0\x9f`. */
