@@ -65,9 +65,11 @@ export const infer = route({
   async handle(request): Promise<z.infer<typeof response>> {
     const { model } = request.params;
     const choice = request.server.models.choice(model, { keepAlive: request.body.keep_alive });
-    const { ready } = await runModel(request, choice, (signal) =>
+    const { ready, events } = await runModel(request, choice, (signal) =>
       request.server.engine.load(choice, undefined, signal),
     );
+    // Until its events have ended, the model counts as in use and can't be unloaded.
+    for await (const _ of events);
     const { task, device, dtype, revision, model: id } = ready as ReadyEvent;
     const result = await tasks[task as keyof typeof tasks]?.(request, choice);
     if (!result)

@@ -67,12 +67,25 @@ export const unloadModel = route({
   description: "`unloaded` counts its processes: one for each dtype, device and revision.",
   body: z.object({ model: modelName }).meta({ id: "UnloadModelRequest" }),
   response: unloaded,
-  async handle({ body, server, activity }): Promise<z.infer<typeof unloaded>> {
+  async handle({ body, server, activity, signal }): Promise<z.infer<typeof unloaded>> {
     activity.model = body.model;
     const { model } = server.models.choice(body.model);
-    return { model, unloaded: await server.engine.unload(model) };
+    return { model, unloaded: await unlessStopped(server.engine.unload(model), signal) };
   },
 });
+
+/** The answers that it waits for may take longer than this request: it leaves, the unloading goes on. */
+async function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([work, stopped]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
 
 async function* told(
   events: AsyncIterable<NoticeEvent | ProgressEvent | ReadyEvent>,
