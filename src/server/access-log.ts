@@ -33,7 +33,7 @@ export async function openLog({ logLevel, logFormat }: ServerConfig): Promise<Se
   const log = pino({ level: logLevel }, logFormat === "json" ? pino.destination(2) : await forPeople());
   return {
     access({ method, route, status, ms, ...more }) {
-      const level = status >= 500 ? "error" : "info";
+      const level = more.outcome === "failed" ? "error" : "info";
       log[level]({ ...more, status, ms: Math.round(ms) }, `${method} ${route} ${status}`);
     },
     failure: (error, id) => log.error({ id, err: error.cause ?? error }, error.message),

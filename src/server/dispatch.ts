@@ -163,7 +163,11 @@ function decodedParams(params: Record<string, string> = {}): Record<string, stri
 }
 
 function toResponse(value: unknown): Response {
-  return value instanceof Response ? value : Response.json(value);
+  if (value instanceof Response) return value;
+  const body = JSON.stringify(value);
+  return new Response(body, {
+    headers: { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) },
+  });
 }
 
 function isEventStream(response: Response): boolean {

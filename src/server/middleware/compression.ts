@@ -23,6 +23,7 @@ export async function compressed(response: Response, request: Request): Promise<
   if (bytes.byteLength < MIN_BYTES) return new Response(bytes, { status, headers });
   const small = await compress(bytes, { level: constants.Z_BEST_SPEED });
   const changed = new Headers(headers);
+  changed.delete("content-length");
   changed.set("content-encoding", "gzip");
   changed.append("vary", "accept-encoding");
   return new Response(small, { status, headers: changed });
