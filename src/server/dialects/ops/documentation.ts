@@ -8,7 +8,7 @@ import { securePage } from "./page-security.js";
 export const openApi = route({
   method: "GET",
   paths: ["/openapi.json"],
-  scope: "public",
+  scope: "infer",
   tag: "Documentation",
   summary: "describe every operation as OpenAPI 3.1",
   response: z.looseObject({ openapi: z.string() }).meta({ id: "OpenApiDocument" }),
@@ -18,7 +18,7 @@ export const openApi = route({
 export const reference = route({
   method: "GET",
   paths: ["/docs"],
-  scope: "public",
+  scope: "infer",
   tag: "Documentation",
   summary: "show the reference of all operations, for people",
   description: "A page of plain HTML, made of `/openapi.json`. It needs no network.",

@@ -29,7 +29,7 @@ const files = readFiles(fileURLToPath(new URL("../../../../page/", import.meta.u
 export const page = route({
   method: "GET",
   paths: ["/"],
-  scope: "public",
+  scope: "infer",
   tag: "Documentation",
   summary: "show the web page: chat, embed, see models and load",
   response: "text/html",
@@ -42,7 +42,7 @@ export const page = route({
 export const pageFile = route({
   method: "GET",
   paths: ["/page/:file"],
-  scope: "public",
+  scope: "infer",
   tag: "Documentation",
   summary: "send a file that the web page or the reference needs",
   response: "text/plain",
