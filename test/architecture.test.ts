@@ -20,6 +20,7 @@ const layers = [
   ["core/dtype"],
   ["core/graph-store"],
   ["core/convert"],
+  ["core/int8-cache"],
   ["core/model-identity"],
   ["core/model-pool"],
   ["core/tasks", "core/pull", "core/inventory", "core/discover"],

@@ -5,6 +5,7 @@ import path from "node:path";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
 import { type ConversionSource, convert } from "../src/core/convert.js";
 import { GRAPH_FILE, type GraphManifest, PREFILL_FILE } from "../src/core/graph-store.js";
+import { buildInt8Cache } from "../src/core/int8-cache/build.js";
 import type { DecoderInfo, EncoderInfo } from "../src/core/models/types.js";
 import type { Dtype } from "../src/core/requests.js";
 import { Decoder } from "../src/core/runtime/decoder.js";
@@ -40,13 +41,23 @@ export function goldenSource(name: GoldenName) {
 /** A golden by its name, or another model that `convert` can read. */
 export type TinyModel = GoldenName | ConversionSource;
 
+interface GraphOptions {
+  root: string;
+  dtype?: Dtype;
+  kvCacheDtype?: "fp32" | "int8";
+}
+
 /** Builds a model's graph below `root`; a second time it is there already. */
 export async function tinyGraph(
   model: TinyModel,
-  { root, dtype = "fp32" }: { root: string; dtype?: Dtype },
+  { root, dtype = "fp32", kvCacheDtype }: GraphOptions,
 ): Promise<{ directory: string; graph: string; manifest: GraphManifest }> {
   const source = typeof model === "string" ? goldenSource(model) : model;
-  const built = await finish(convert(source, { root, dtype }));
+  let built = await finish(convert(source, { root, dtype }));
+  if (kvCacheDtype === "int8") {
+    const textDirectory = built.manifest.ownText ? built.directory : source.directory;
+    built = await finish(buildInt8Cache(source, { ...built, textDirectory }, { root, threads: 2 }));
+  }
   return { ...built, graph: path.join(built.directory, GRAPH_FILE) };
 }
 
@@ -56,11 +67,7 @@ export async function tinyGraph(
  */
 export async function tinyDecoder(
   model: TinyModel,
-  {
-    threads = 2,
-    prefill = true,
-    ...options
-  }: { root: string; dtype?: Dtype; threads?: number; prefill?: boolean },
+  { threads = 2, prefill = true, ...options }: GraphOptions & { threads?: number; prefill?: boolean },
 ): Promise<SequenceRunner> {
   const { directory, graph, manifest } = await tinyGraph(model, options);
   const graphs = {

@@ -15,6 +15,8 @@ export interface AnswerDocument {
   task: string;
   device: string;
   dtype: string;
+  /** Number format of keys and values; absent: fp32. */
+  kv_cache_dtype?: string;
   /** The answer, and the best or first one of several. */
   output: AnswerOutput;
   /** All of them, where several were asked for. */
@@ -48,6 +50,7 @@ export function answerDocument({ ready, done }: Answer): AnswerDocument {
     task: ready.task,
     device: ready.device,
     dtype: ready.dtype,
+    kv_cache_dtype: ready.kvCacheDtype,
     output: answerOutput(choices[0]),
     choices:
       choices.length > 1

@@ -75,8 +75,14 @@ export function readyLine({
   deviceReason,
   dtype,
   dtypeReason,
+  kvCacheDtype,
 }: ReadyEvent): string {
-  return dim(`${model} (${modelType}) on ${device}: ${deviceReason}\nweights as ${dtype}: ${dtypeReason}`);
+  const lines = [
+    `${model} (${modelType}) on ${device}: ${deviceReason}`,
+    `weights as ${dtype}: ${dtypeReason}`,
+  ];
+  if (kvCacheDtype) lines.push(`keys and values as ${kvCacheDtype}: asked for`);
+  return dim(lines.join("\n"));
 }
 
 /** Tokens and speeds for --verbose. */

@@ -1,6 +1,6 @@
 import * as Flags from "@oclif/core/flags";
 import { type BenchRequest, deviceNames, dtypes, HfmsError } from "../core/index.js";
-import { originFlags } from "./model-flags.js";
+import { kvCacheDtypeFlag, originFlags } from "./model-flags.js";
 import { nearest } from "./nearest.js";
 import { type NumberRange, numberFlag, parseNumber } from "./number-flag.js";
 
@@ -16,6 +16,7 @@ export const benchFlags = {
     helpValue: "<dtypes>",
     summary: `number formats of the weights, of ${dtypes.join(", ")}; default auto`,
   }),
+  "kv-cache-dtype": kvCacheDtypeFlag({ helpGroup }),
   device: wordsFlag({
     options: ["auto", ...deviceNames],
     helpValue: "<devices>",
@@ -55,6 +56,7 @@ export function benchRequest(
     "max-tokens"?: number[];
     batch?: number[];
     dtype?: BenchRequest["dtypes"];
+    "kv-cache-dtype"?: BenchRequest["kvCacheDtype"];
     device?: BenchRequest["devices"];
     texts?: number;
     warmup?: number;
@@ -72,6 +74,7 @@ export function benchRequest(
     maxTokens: flags["max-tokens"],
     batch: flags.batch,
     dtypes: flags.dtype,
+    kvCacheDtype: flags["kv-cache-dtype"],
     devices: flags.device,
     texts: flags.texts,
     warmup: flags.warmup,

@@ -1,5 +1,5 @@
 import * as Flags from "@oclif/core/flags";
-import { deviceNames, dtypes, type ModelChoice, sourceNames } from "../core/index.js";
+import { deviceNames, dtypes, kvCacheDtypes, type ModelChoice, sourceNames } from "../core/index.js";
 
 const helpGroup = "MODEL";
 
@@ -8,6 +8,13 @@ export const dtypeFlag = Flags.option({
   helpGroup,
   helpValue: "<dtype>",
   summary: "number format of the weights; auto picks by size and measured loss",
+});
+
+export const kvCacheDtypeFlag = Flags.option({
+  options: kvCacheDtypes,
+  helpGroup,
+  helpValue: "<dtype>",
+  summary: "number format of keys and values; auto is fp32, int8 takes a quarter of the memory",
 });
 
 export const originFlags = {
@@ -45,6 +52,7 @@ export function modelChoice(
   model: string,
   flags: {
     dtype?: ModelChoice["dtype"];
+    "kv-cache-dtype"?: ModelChoice["kvCacheDtype"];
     device?: ModelChoice["device"];
     "require-device"?: boolean;
     revision?: string;
@@ -54,6 +62,7 @@ export function modelChoice(
   return {
     model,
     dtype: flags.dtype,
+    kvCacheDtype: flags["kv-cache-dtype"],
     device: flags.device,
     requireDevice: flags["require-device"],
     revision: flags.revision,

@@ -8,6 +8,11 @@ export function formatCount(count: number): string {
   return scaled(count, 1000, ["", "K", "M", "B", "T"]);
 }
 
+/** int8; int8 with int8 cache. */
+export function formatDtype({ dtype, kvCacheDtype }: { dtype: string; kvCacheDtype?: string }): string {
+  return kvCacheDtype === undefined ? dtype : `${dtype} with ${kvCacheDtype} cache`;
+}
+
 /** 12 s, 3 min 5 s, 2 h 10 min. */
 export function formatDuration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

@@ -8,10 +8,11 @@ import { ChatSettings } from "../cli/chat-settings.js";
 import { Conversation } from "../cli/conversation.js";
 import { renderError } from "../cli/error-report.js";
 import { formatFlags, outputFormat } from "../cli/format-flags.js";
-import { modelChoice, modelFlags } from "../cli/model-flags.js";
+import { kvCacheDtypeFlag, modelChoice, modelFlags } from "../cli/model-flags.js";
 import { write } from "../cli/output.js";
 import { styled } from "../cli/style.js";
 import { readPrompt } from "../cli/text-input.js";
+import { formatDtype } from "../cli/units.js";
 import {
   defaultModels,
   type Engine,
@@ -45,6 +46,7 @@ From a pipe it answers once, like \`hfms run\`.`;
     ...answerFlags,
     ...formatFlags,
     ...modelFlags,
+    "kv-cache-dtype": kvCacheDtypeFlag(),
   };
 
   async run(): Promise<AnswerDocument | undefined> {
@@ -110,7 +112,7 @@ From a pipe it answers once, like \`hfms run\`.`;
     for await (const ready of this.display.follow(events)) {
       this.signal.throwIfAborted();
       if (verbose) this.display.line(readyLine(ready));
-      const greeting = `${ready.model} (${ready.dtype}, ${ready.device}): /help lists the commands, /exit leaves`;
+      const greeting = `${ready.model} (${formatDtype(ready)}, ${ready.device}): /help lists the commands, /exit leaves`;
       await write(`${styled("dim", greeting, process.stdout)}\n`);
     }
   }

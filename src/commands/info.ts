@@ -3,7 +3,7 @@ import { BaseCommand } from "../cli/base-command.js";
 import { renderFacts } from "../cli/facts.js";
 import { write } from "../cli/output.js";
 import { renderTable } from "../cli/table.js";
-import { formatBytes, formatCount } from "../cli/units.js";
+import { formatBytes, formatCount, formatDtype } from "../cli/units.js";
 import type { ModelInfo } from "../core/index.js";
 
 export default class Info extends BaseCommand {
@@ -49,7 +49,7 @@ async function renderInfo(info: ModelInfo): Promise<string> {
       ["revision", info.revision],
       ["folder", info.directory],
       ["runs here", `${info.runnable.yes ? "yes" : "no"}: ${info.runnable.reason}`],
-      ["graphs", info.graphs.map(({ dtype, size }) => `${dtype} (${formatBytes(size)})`).join(", ")],
+      ["graphs", info.graphs.map((graph) => `${formatDtype(graph)} (${formatBytes(graph.size)})`).join(", ")],
     ],
     process.stdout,
   );

@@ -1,7 +1,7 @@
 import { BaseCommand } from "../cli/base-command.js";
 import { write } from "../cli/output.js";
 import { renderTable } from "../cli/table.js";
-import { formatAge, formatBytes } from "../cli/units.js";
+import { formatAge, formatBytes, formatDtype } from "../cli/units.js";
 import type { LocalModel } from "../core/index.js";
 
 export default class List extends BaseCommand {
@@ -39,7 +39,7 @@ function renderModels(models: LocalModel[]): Promise<string> {
       model.modelType ?? "",
       // A folder or file of the user's own is not in the cache and takes nothing there.
       model.size === 0 ? "" : formatBytes(model.size),
-      model.graphs.map(({ dtype, size }) => `${dtype} ${formatBytes(size)}`).join(", "),
+      model.graphs.map((graph) => `${formatDtype(graph)} ${formatBytes(graph.size)}`).join(", "),
       model.lastUsed ? formatAge(new Date(model.lastUsed), now) : "",
     ]),
     process.stdout,

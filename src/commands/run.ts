@@ -13,7 +13,7 @@ import {
   refuseAnswerFlags,
 } from "../cli/classification.js";
 import { formatFlags, outputFormat } from "../cli/format-flags.js";
-import { modelChoice, modelFlags } from "../cli/model-flags.js";
+import { kvCacheDtypeFlag, modelChoice, modelFlags } from "../cli/model-flags.js";
 import { readPrompt } from "../cli/text-input.js";
 import { toolFlags, toolOptions } from "../cli/tool-flags.js";
 import { defaultModels, type GenerateRequest, HfmsError } from "../core/index.js";
@@ -70,6 +70,7 @@ Without any word, the model is ${defaultModels.generate}.`;
     ...formatFlags,
     ...toolFlags,
     ...modelFlags,
+    "kv-cache-dtype": kvCacheDtypeFlag(),
   };
 
   async run(): Promise<AnswerDocument | ClassificationDocument> {

@@ -12,6 +12,7 @@ import {
   graphDirectory,
   MANIFEST_FILE,
   PREFILL_FILE,
+  publishGraph,
   readManifest,
   removeLeftovers,
   WEIGHTS_FILE,
@@ -96,7 +97,7 @@ export async function* convert(
     if (manifest.ownText) await writeText(aside, file);
     await fs.writeFile(path.join(aside, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
     throwIfAborted(signal);
-    await publish(aside, directory);
+    await publishGraph(aside, directory);
     await removeLeftovers(directory);
     if (options.dtype === "auto") await writeAutoChoice(root, manifest, source.weights);
   } catch (error) {
@@ -147,7 +148,8 @@ async function writeWhole(out: fs.FileHandle, bytes: Uint8Array, position: numbe
   }
 }
 
-async function readModel(
+/** The weights under PyTorch's names, with the architecture and the configuration that they need. */
+export async function readModel(
   source: ConversionSource,
   file: WeightFile,
 ): Promise<{
@@ -256,18 +258,4 @@ async function writeText(directory: string, file: WeightFile): Promise<void> {
   const { tokenizerJson, tokenizerConfig } = tokenizerFromGguf(file.metadata);
   await fs.writeFile(path.join(directory, "tokenizer.json"), JSON.stringify(tokenizerJson));
   await fs.writeFile(path.join(directory, "tokenizer_config.json"), JSON.stringify(tokenizerConfig));
-}
-
-/** Puts a complete folder in place. Another process may have been first: its work is as good. */
-async function publish(aside: string, directory: string): Promise<void> {
-  try {
-    await fs.rename(aside, directory);
-  } catch (error) {
-    if (await readManifest(directory)) return;
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code !== "ENOTEMPTY" && code !== "EEXIST" && code !== "EPERM") throw error;
-    // What stands there is damaged, or it would have been used.
-    await fs.rm(directory, { recursive: true, force: true });
-    await fs.rename(aside, directory);
-  }
 }

@@ -8,7 +8,7 @@ import type { Dtype, SamplingParams, SourceName } from "./requests.js";
 export const BUILDER_VERSION = 6;
 
 export const GRAPH_FILE = "model.onnx";
-/** The same weights multiplied in float32, for prompts; only beside int8 decoders. */
+/** The same model for prompts, over the same weights; only beside int8 decoders. */
 export const PREFILL_FILE = "prefill.onnx";
 export const WEIGHTS_FILE = "weights.bin";
 export const MANIFEST_FILE = "hfms.json";
@@ -22,6 +22,8 @@ export interface GraphManifest {
   modelType: string;
   tasks: string[];
   dtype: ConcreteDtype;
+  /** Number format of keys and values (decoders); absent: fp32. */
+  kvCacheDtype?: "int8";
   dtypeReason: string;
   parameters: number;
   /** Bytes of the weights file. */
@@ -49,10 +51,12 @@ export function graphDirectory(
   revision: string,
   weights: string,
   dtype: Dtype,
+  kvCacheDtype: "fp32" | "int8" = "fp32",
 ): string {
   // Two files of one repository (Q4_0 and Q8_0 of a GGUF repository) are two graphs.
   const file = weights.endsWith(".gguf") ? `${path.basename(weights, ".gguf")}.` : "";
-  return path.join(graphsDirectory(root, model, revision), `${file}${dtype}.v${BUILDER_VERSION}`);
+  const cache = kvCacheDtype === "fp32" ? "" : `.kv-${kvCacheDtype}`;
+  return path.join(graphsDirectory(root, model, revision), `${file}${dtype}${cache}.v${BUILDER_VERSION}`);
 }
 
 /** The manifest of a graph that is complete, or undefined. */
@@ -67,6 +71,20 @@ export async function readManifest(directory: string): Promise<GraphManifest | u
       : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Puts a complete folder in place. Another process may have been first: its work is as good. */
+export async function publishGraph(aside: string, directory: string): Promise<void> {
+  try {
+    await fs.rename(aside, directory);
+  } catch (error) {
+    if (await readManifest(directory)) return;
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== "ENOTEMPTY" && code !== "EEXIST" && code !== "EPERM") throw error;
+    // What stands there is damaged, or it would have been used.
+    await fs.rm(directory, { recursive: true, force: true });
+    await fs.rename(aside, directory);
   }
 }
 
@@ -117,7 +135,11 @@ export async function listGraphs(root: string, model?: string): Promise<StoredGr
         if (!manifest) continue;
         const files = await fs.readdir(directory);
         const stats = await Promise.all(files.map((file) => fs.stat(path.join(directory, file))));
-        const size = stats.reduce((sum, stat) => sum + stat.size, 0);
+        // Weights that are another graph's too count there.
+        const size = stats.reduce((sum, stat, i) => {
+          const shared = manifest.kvCacheDtype && files[i] === WEIGHTS_FILE && stat.nlink > 1;
+          return shared ? sum : sum + stat.size;
+        }, 0);
         const lastUsed = stats[files.indexOf(MANIFEST_FILE)].mtime.toISOString();
         graphs.push({ manifest, directory, size, lastUsed });
       }

@@ -159,7 +159,8 @@ export async function modelInfo(
 const outOfReach = new Set<string>(["hub_unreachable", "offline"]);
 
 function describeGraph({ manifest, directory, size }: StoredGraph): LocalModel["graphs"][number] {
-  return { dtype: manifest.dtype, revision: manifest.revision, size, directory };
+  const { dtype, kvCacheDtype, revision } = manifest;
+  return { dtype, ...(kvCacheDtype && { kvCacheDtype }), revision, size, directory };
 }
 
 /** Of times in ISO 8601. */

@@ -21,8 +21,10 @@ export interface ModelIdentity {
 export async function identifyModel(registry: Registry, choice: ModelChoice): Promise<ModelIdentity> {
   const machine = createMachine({ executionProviders: async () => [], runtimeDevices: async () => [] });
   const [{ ref, prompts }, device] = [resolve(registry, choice), await selectDeviceAtStart(machine, choice)];
-  const { dtype = "auto", source = "auto" } = choice;
-  const key = JSON.stringify([ref.id, ref.revision ?? "", ref.quant ?? "", dtype, device.device, source]);
+  const { dtype = "auto", source = "auto", kvCacheDtype = "auto" } = choice;
+  const cache = kvCacheDtype === "auto" ? "fp32" : kvCacheDtype;
+  const facts = [ref.id, ref.revision ?? "", ref.quant ?? "", dtype, cache, device.device, source];
+  const key = JSON.stringify(facts);
   return { key, ref, device, machine, prompts };
 }
 

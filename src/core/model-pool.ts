@@ -170,6 +170,7 @@ export class ModelPool implements AsyncDisposable {
       task: task ?? manifest.tasks[0],
       device: device.device,
       dtype: manifest.dtype,
+      ...(manifest.kvCacheDtype && { kvCacheDtype: manifest.kvCacheDtype }),
       dtypeReason: manifest.dtypeReason,
       deviceReason: device.reason,
       contextLength: manifest.info.contextLength,
@@ -192,7 +193,7 @@ export class ModelPool implements AsyncDisposable {
   async running(): Promise<RunningModel[]> {
     const memory = process.memoryUsage.rss();
     return [...new Set(this.#held.values())].map(({ model, inUse, since, lastUsed }) => {
-      const { model: name, revision, dtype, device } = model.ready;
+      const { model: name, revision, dtype, kvCacheDtype, device } = model.ready;
       const facts = {
         state: "ready",
         pid: process.pid,
@@ -202,7 +203,7 @@ export class ModelPool implements AsyncDisposable {
         inUse,
         pinned: true,
       } as const;
-      return { model: name, revision, dtype, device, ...facts };
+      return { model: name, revision, dtype, ...(kvCacheDtype && { kvCacheDtype }), device, ...facts };
     });
   }
 
@@ -248,7 +249,8 @@ export class ModelPool implements AsyncDisposable {
     );
     yield* notices;
     yield* this.checkArchitecture(repository, signal);
-    return yield* this.build(repository, choice.dtype ?? "auto", signal);
+    const built = yield* this.build(repository, choice.dtype ?? "auto", signal);
+    return choice.kvCacheDtype === "int8" ? yield* this.#withInt8Cache(built, signal) : built;
   }
 
   /** Fetches what is missing and builds the graph, unless it stands on the disk already. */
@@ -272,6 +274,26 @@ export class ModelPool implements AsyncDisposable {
     const built = yield* convert(
       { model: id, revision, source, directory: fetched.directory, weights },
       { root: config.hfmsCache, dtype, signal },
+    );
+    return { ...built, fetched };
+  }
+
+  /** The same graph with a cache of int8. It is made once, out of the built one. */
+  async *#withInt8Cache(
+    { directory, manifest, fetched }: BuiltModel,
+    signal?: AbortSignal,
+  ): AsyncGenerator<ProgressEvent, BuiltModel> {
+    const { model, revision, source, ownText } = manifest;
+    const weights = fetched.index ?? fetched.weights[0];
+    const { hfmsCache: root, threads } = this.#config;
+    const int8 = graphDirectory(root, model, revision, weights, manifest.dtype, "int8");
+    const existing = await readManifest(int8);
+    if (existing) return { directory: int8, manifest: existing, fetched };
+    const { buildInt8Cache } = await import("./int8-cache/build.js");
+    const built = yield* buildInt8Cache(
+      { model, revision, source, directory: fetched.directory, weights },
+      { directory, manifest, textDirectory: ownText ? directory : fetched.directory },
+      { root, threads, signal },
     );
     return { ...built, fetched };
   }
@@ -310,7 +332,8 @@ export class ModelPool implements AsyncDisposable {
     }
     const { Decoder } = await import("./runtime/decoder.js");
     const prefill = manifest.prefill ? path.join(directory, PREFILL_FILE) : undefined;
-    const facts = { parameters, fastInt8: hasFastInt8((await readProcessor(machine)).instructionSets) };
+    const fastInt8 = hasFastInt8((await readProcessor(machine)).instructionSets);
+    const facts = { parameters, fastInt8, int8Cache: manifest.kvCacheDtype === "int8" };
     const graphs = { step, prefill, usesPrefill: (tokens: number) => prefersFloats(tokens, facts) };
     const { GenerationLoop } = await import("./scheduler/generation-loop.js");
     const decoder = await Decoder.load(graphs, info, options);

@@ -9,6 +9,10 @@ export const dtypes = ["auto", "fp32", "int8", "int4"] as const;
 /** Weights' number format of the built graph. `auto` picks by model size and measured loss. */
 export type Dtype = (typeof dtypes)[number];
 
+export const kvCacheDtypes = ["auto", "fp32", "int8"] as const;
+/** Number format of a decoder's keys and values. `auto` is fp32; int8 takes a quarter of the memory. */
+export type KvCacheDtype = (typeof kvCacheDtypes)[number];
+
 export const deviceNames = ["cpu", "cuda", "rocm", "mps", "openvino", "qnn", "webgpu", "directml"] as const;
 export type DeviceName = (typeof deviceNames)[number];
 
@@ -20,6 +24,7 @@ export interface ModelChoice {
   /** Skill (`hf_gpt2`), alias (`smollm2`), Hub id (`org/name[@revision][:quant]`), directory, or `.gguf` file. */
   model: string;
   dtype?: Dtype;
+  kvCacheDtype?: KvCacheDtype;
   device?: DeviceName | "auto";
   /** Refuse instead of falling back when `device` can't be used. */
   requireDevice?: boolean;
@@ -63,6 +68,8 @@ export interface ReadyEvent {
   task: string;
   device: DeviceName;
   dtype: Exclude<Dtype, "auto">;
+  /** Absent: fp32, or a model without keys and values. */
+  kvCacheDtype?: "int8";
   /** One plain sentence each: why this dtype, why this device. */
   dtypeReason: string;
   deviceReason: string;
@@ -152,7 +159,14 @@ export interface LocalModel {
   /** Bytes of downloaded files. */
   size: number;
   /** Graphs built from it. */
-  graphs: { dtype: Exclude<Dtype, "auto">; revision: string; size: number; directory: string }[];
+  graphs: {
+    dtype: Exclude<Dtype, "auto">;
+    /** Absent: fp32. */
+    kvCacheDtype?: "int8";
+    revision: string;
+    size: number;
+    directory: string;
+  }[];
   directory: string;
   /** ISO 8601. */
   lastUsed?: string;
@@ -177,6 +191,8 @@ export interface RunningModel {
   model: string;
   revision?: string;
   dtype: Dtype;
+  /** Absent: fp32, or a model without keys and values. */
+  kvCacheDtype?: "int8";
   device: DeviceName;
   state: "loading" | "ready" | "restarting" | "failed";
   /** Why it restarts or failed. */

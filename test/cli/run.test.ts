@@ -32,6 +32,21 @@ describe("hfms run", () => {
       expect(document.timings[name], name).toBeGreaterThanOrEqual(0);
   });
 
+  it("keeps keys and values in int8 when it is asked to, and says so", async () => {
+    const int8 = [...raw, "--kv-cache-dtype", "int8"];
+    const { code, stdout } = await hfms(home(), [...int8, "--json", prompt.text]);
+    expect(code).toBe(0);
+    const document = JSON.parse(stdout);
+    expect(document).toMatchObject({ dtype: "fp32", kv_cache_dtype: "int8" });
+    expect(document.output.tokens).toHaveLength(12);
+    expect((await hfms(home(), [...int8, "--verbose", prompt.text])).stderr).toContain(
+      "keys and values as int8",
+    );
+    expect((await hfms(home(), ["list"])).stdout).toContain("fp32 with int8 cache");
+    const exact = await hfms(home(), [...raw, "--kv-cache-dtype", "fp32", "--json", prompt.text]);
+    expect(JSON.parse(exact.stdout).output.tokens).toEqual(prompt.greedy.slice(0, 12));
+  });
+
   it("prints the text and a line break on stdout, and nothing else", async () => {
     const { stdout: json } = await hfms(home(), [...raw, "--json", prompt.text]);
     const { stdout, stderr } = await hfms(home(), [...raw, prompt.text]);

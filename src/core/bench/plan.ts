@@ -73,11 +73,11 @@ export async function* planVariants(
     signal?: AbortSignal;
   },
 ): AsyncGenerator<NoticeEvent | ProgressEvent, Variant[]> {
-  const { batch, texts, source, revision, warmup, repeats } = settings;
+  const { batch, texts, source, revision, kvCacheDtype, warmup, repeats } = settings;
   const variants = new Map<string, Variant>();
   for (const model of settings.models) {
     for (const dtype of settings.dtypes) {
-      const prepared = yield* engine.prepare({ model, dtype, source, revision }, signal);
+      const prepared = yield* engine.prepare({ model, dtype, kvCacheDtype, source, revision }, signal);
       const task = taskOf(model, prepared.tasks);
       const cases =
         task === "text-generation" ? generationCases(settings) : batch.map((n) => ({ texts, batch: n }));
@@ -89,7 +89,8 @@ export async function* planVariants(
           yield { type: "notice", message };
           continue;
         }
-        const choice = { model, dtype, device: asked, requireDevice: asked !== "auto", source, revision };
+        const requireDevice = asked !== "auto";
+        const choice = { model, dtype, kvCacheDtype, device: asked, requireDevice, source, revision };
         variants.set(same, { choice, task, cases, runs: cases.length * (warmup + repeats) });
       }
     }

@@ -1,4 +1,12 @@
-import type { DeviceName, Dtype, ModelChoice, NoticeEvent, ProgressEvent, ReadyEvent } from "../requests.js";
+import type {
+  DeviceName,
+  Dtype,
+  KvCacheDtype,
+  ModelChoice,
+  NoticeEvent,
+  ProgressEvent,
+  ReadyEvent,
+} from "../requests.js";
 import type { BenchCase, BenchResult } from "./result.js";
 
 /** What is measured: every combination of the lists, model by model. Defaults are those of `benchDefaults`. */
@@ -11,6 +19,8 @@ export interface BenchRequest extends Pick<ModelChoice, "source" | "revision"> {
   /** Numbers of requests at the same time. */
   batch?: number[];
   dtypes?: Dtype[];
+  /** Number format of keys and values, of all cases. */
+  kvCacheDtype?: KvCacheDtype;
   devices?: (DeviceName | "auto")[];
   /** Texts of one request to an embedding model. */
   texts?: number;
@@ -41,7 +51,8 @@ export const benchDefaults = {
 } satisfies Omit<BenchRequest, "models">;
 
 /** A request with everything said. */
-export type BenchSettings = BenchRequest & Required<Omit<BenchRequest, "source" | "revision">>;
+export type BenchSettings = BenchRequest &
+  Required<Omit<BenchRequest, "source" | "revision" | "kvCacheDtype">>;
 
 /** One run of one case has begun. */
 export interface BenchRunEvent {

@@ -26,7 +26,8 @@ export async function* measureVariant(variant: Variant, context: Context): Async
   const memoryBefore = process.memoryUsage.rss();
   await using engine = await openEngine();
   const ready = yield* load(engine, variant, signal);
-  const { model, revision, source, modelType, device, dtype } = ready;
+  const { model, revision, source, modelType, device } = ready;
+  const dtype = ready.kvCacheDtype ? `${ready.dtype} with ${ready.kvCacheDtype} cache` : ready.dtype;
   const workload = task === "text-generation" ? generationWorkload : embeddingWorkload;
   const prepare = workload({ engine, choice, settings, signal });
   using meters = await openMeters({ gpu: device === "cuda" });

@@ -118,6 +118,14 @@ export class GraphBuilder {
     return value;
   }
 
+  /** A small table of numbers that nobody shares, written into the graph itself under this scope's name. */
+  table(name: string, shape: readonly number[], data: Float32Array): Value {
+    const full = this.#unique(this.scope(name));
+    const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    this.#shared.graph.initializers.push({ name: full, type: "float32", shape, raw });
+    return full as Value;
+  }
+
   /** Declares weights that `convert` will stream into the file beside the graph. */
   weights(stream: WeightStream): Value[] {
     for (const spec of stream.specs) {
@@ -220,6 +228,7 @@ const microsoftOps = new Set([
   "MatMulNBits",
   "MultiHeadAttention",
   "QuickGelu",
+  "RotaryEmbedding",
   "SkipLayerNormalization",
   "SkipSimplifiedLayerNormalization",
 ]);

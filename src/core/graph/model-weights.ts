@@ -50,4 +50,23 @@ export interface BuildContext {
    * rounds no activation.
    */
   compute: "blocks" | "floats";
+  /** The cache of keys and values holds int8. Absent: float32. */
+  int8Cache?: Int8Cache;
+}
+
+/** How a decoder's graph rounds keys and values, and attends to what it has rounded. */
+export interface Int8Cache {
+  /** By layer. */
+  scales: readonly CacheScales[];
+  /**
+   * `blocks`: attention reads the bytes as they are, which moves a quarter of the memory and suits a token at a time.
+   * `floats`: they become float32 first; attention's float kernels are three to five times as fast for many tokens.
+   */
+  attention: "blocks" | "floats";
+}
+
+/** What one step of int8 stands for, for each component of each head: [kvHeads · headDim]. */
+export interface CacheScales {
+  key: Float32Array;
+  value: Float32Array;
 }

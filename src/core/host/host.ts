@@ -69,8 +69,8 @@ export class Host {
     const { choice } = options;
     // Another folder may be the current one by the time that a host is started again.
     const model = ref.id.startsWith("/") ? ref.id : choice.model;
-    const { dtype, source, revision } = choice;
-    this.choice = { model, dtype, device: device.device, source, revision };
+    const { dtype, kvCacheDtype, source, revision } = choice;
+    this.choice = { model, dtype, kvCacheDtype, device: device.device, source, revision };
   }
 
   get busy(): boolean {
@@ -149,6 +149,7 @@ export class Host {
       model: this.prepared?.model ?? this.choice.model,
       revision: this.prepared?.revision,
       dtype: this.prepared?.dtype ?? this.choice.dtype ?? "auto",
+      ...(this.choice.kvCacheDtype === "int8" && { kvCacheDtype: "int8" as const }),
       device,
       state: this.#state,
       ...(this.#reason !== undefined && { reason: this.#reason }),

@@ -138,6 +138,7 @@ export const llama: Architecture<Config> = {
       vocabularySize: table.rows,
       contextLength: config.max_position_embeddings,
       positionIds: false,
+      rotaryDim: config.rope.rotaryDim,
     } satisfies DecoderInfo;
   },
 

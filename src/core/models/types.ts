@@ -50,6 +50,10 @@ export interface DecoderInfo {
   contextLength: number;
   /** The graph takes position_ids: learned positions. */
   positionIds: boolean;
+  /** What keys and values are held in; absent: float32. */
+  cacheType?: "float32" | "int8";
+  /** Components of a head that positions rotate; absent: none, or the graph is older than the field. */
+  rotaryDim?: number;
 }
 
 export interface EncoderInfo {

@@ -1,10 +1,14 @@
-import { createTensor, type Tensor } from "../tensor.js";
+import { createTensor, elementTypes, type Tensor } from "../tensor.js";
 
 export interface CacheShape {
   layers: number;
   kvHeads: number;
   headDim: number;
+  /** What keys and values are held in; float32 by default. */
+  cacheType?: "float32" | "int8";
 }
+
+type CacheData = Float32Array | Int8Array;
 
 /** Capacities are multiples of this. */
 const STEP = 256;
@@ -17,7 +21,7 @@ export function capacityFor(length: number, maxLength: number): number {
 }
 
 /** Keys and values of some positions of one sequence, [2 · layers, kvHeads, positions, headDim]: keys first. */
-export type CachedPositions = Float32Array;
+export type CachedPositions = CacheData;
 
 /**
  * Keys and values of every layer, [slots, kvHeads, capacity, headDim] each, in memory that GroupQueryAttention appends
@@ -31,8 +35,8 @@ export class KvCache {
   capacity = 0;
   /** Changes when the memory is another one and must be bound again. */
   version = 0;
-  keys: Tensor<Float32Array>[] = [];
-  values: Tensor<Float32Array>[] = [];
+  keys: Tensor<CacheData>[] = [];
+  values: Tensor<CacheData>[] = [];
 
   constructor(shape: CacheShape, slots: number, maxLength: number) {
     this.shape = shape;
@@ -41,8 +45,8 @@ export class KvCache {
   }
 
   /** Bytes that one position of one sequence takes. */
-  static positionBytes({ layers, kvHeads, headDim }: CacheShape): number {
-    return 2 * layers * kvHeads * headDim * Float32Array.BYTES_PER_ELEMENT;
+  static positionBytes({ layers, kvHeads, headDim, cacheType = "float32" }: CacheShape): number {
+    return 2 * layers * kvHeads * headDim * elementTypes[cacheType].bytes;
   }
 
   /** Bytes of the cache at its present capacity. */
@@ -60,7 +64,7 @@ export class KvCache {
   /** Moves to memory of another size. What the first `used[slot]` positions of each slot hold is kept. */
   resize(slots: number, capacity: number, used: readonly number[]): void {
     if (slots === this.slots && capacity === this.capacity) return;
-    const grow = (tensors: Tensor<Float32Array>[]) =>
+    const grow = (tensors: Tensor<CacheData>[]) =>
       Array.from({ length: this.shape.layers }, (_, layer) =>
         this.#moved(tensors[layer], slots, capacity, used),
       );
@@ -83,8 +87,8 @@ export class KvCache {
 
   /** A copy of positions [start, start + count) of a slot. */
   read(slot: number, start: number, count: number): CachedPositions {
-    const { layers, kvHeads, headDim } = this.shape;
-    const out = new Float32Array(2 * layers * kvHeads * count * headDim);
+    const { layers, kvHeads, headDim, cacheType = "float32" } = this.shape;
+    const out = new elementTypes[cacheType].array(2 * layers * kvHeads * count * headDim);
     let at = 0;
     this.#eachHead((tensors, layer, head) => {
       const from = this.#offset(slot, head, start);
@@ -108,7 +112,7 @@ export class KvCache {
   }
 
   /** The memory of `count` slots from `first` on, as the runtime sees it: [count, kvHeads, capacity, headDim]. */
-  view(tensors: "keys" | "values", layer: number, first: number, count: number): Tensor<Float32Array> {
+  view(tensors: "keys" | "values", layer: number, first: number, count: number): Tensor<CacheData> {
     const { kvHeads, headDim } = this.shape;
     const { type, data } = this[tensors][layer];
     const size = kvHeads * this.capacity * headDim;
@@ -132,13 +136,13 @@ export class KvCache {
   }
 
   #moved(
-    old: Tensor<Float32Array> | undefined,
+    old: Tensor<CacheData> | undefined,
     slots: number,
     capacity: number,
     used: readonly number[],
-  ): Tensor<Float32Array> {
-    const { kvHeads, headDim } = this.shape;
-    const tensor = createTensor("float32", [slots, kvHeads, capacity, headDim]);
+  ): Tensor<CacheData> {
+    const { kvHeads, headDim, cacheType = "float32" } = this.shape;
+    const tensor = createTensor(cacheType, [slots, kvHeads, capacity, headDim]);
     for (let slot = 0; old && slot < Math.min(slots, this.slots); slot++) {
       const count = Math.min(used[slot] ?? 0, capacity) * headDim;
       for (let head = 0; count > 0 && head < kvHeads; head++) {

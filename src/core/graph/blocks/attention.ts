@@ -1,6 +1,8 @@
 import type { GraphBuilder, Value } from "../builder.js";
 import type { BuildContext } from "../model-weights.js";
+import { int8Rounding, type NewPlaces, roundedFloatAttention } from "./int8-cache.js";
 import { type Linear, linear } from "./linear.js";
+import type { RopeTables } from "./rope.js";
 
 /** Inputs of a decoder that every layer's attention shares; shapes as in `decoderInputs`. */
 export interface DecoderInputs {
@@ -8,6 +10,8 @@ export interface DecoderInputs {
   seqlensK: Value;
   totalSequenceLength: Value;
   logitsIndices: Value;
+  /** Where new tokens go in the cache; computed by the first layer that asks. */
+  places?: NewPlaces;
 }
 
 export interface HeadShape {
@@ -47,31 +51,42 @@ export function causalAttention(
     shape: HeadShape;
     inputs: DecoderInputs;
     /** Tables of cosines and sines. Attention rotates q and k itself, so they must arrive here unrotated. */
-    rope?: { cos: Value; sin: Value };
+    rope?: RopeTables;
     /** Factor on q · kᵀ; headDim^-½ by default. */
     scale?: number;
   },
   ctx: BuildContext,
 ): Value {
-  const { layer, qkv, shape, inputs, rope, scale } = options;
+  const { layer, qkv, shape, inputs, rope } = options;
   const { heads, kvHeads, headDim } = shape;
   const packed = linear(g, "qkv_proj", x, qkv, ctx);
+  const cacheType = ctx.int8Cache ? "int8" : "float32";
   const cacheShape = ["batch_size", kvHeads, "capacity", headDim];
-  const pastKey = g.input(`past_key_values.${layer}.key`, "float32", cacheShape);
-  const pastValue = g.input(`past_key_values.${layer}.value`, "float32", cacheShape);
-  const { seqlensK, totalSequenceLength } = inputs;
-  const [y, presentKey, presentValue] = g.nodes(
-    "GroupQueryAttention",
-    [packed, undefined, undefined, pastKey, pastValue, seqlensK, totalSequenceLength, rope?.cos, rope?.sin],
-    {
-      num_heads: heads,
-      kv_num_heads: kvHeads,
-      scale: { float: scale ?? headDim ** -0.5 },
-      do_rotary: rope ? 1 : 0,
-    },
-    [undefined, `present.${layer}.key`, `present.${layer}.value`],
-  );
-  g.output(presentKey, "float32", cacheShape);
-  g.output(presentValue, "float32", cacheShape);
+  const past = {
+    key: g.input(`past_key_values.${layer}.key`, cacheType, cacheShape),
+    value: g.input(`past_key_values.${layer}.value`, cacheType, cacheShape),
+  };
+  const present = { key: `present.${layer}.key`, value: `present.${layer}.value` };
+  const scale = options.scale ?? headDim ** -0.5;
+  const attributes = { num_heads: heads, kv_num_heads: kvHeads, scale: { float: scale } };
+  let y: Value;
+  if (ctx.int8Cache?.attention === "floats") {
+    const scales = ctx.int8Cache.scales[layer];
+    y = roundedFloatAttention(g, packed, { past, present, shape, inputs, rope, scales, attributes });
+  } else {
+    const rounding = ctx.int8Cache && int8Rounding(g, shape, ctx.int8Cache.scales[layer]);
+    [y] = g.nodes(
+      "GroupQueryAttention",
+      [
+        ...[packed, undefined, undefined, past.key, past.value, inputs.seqlensK, inputs.totalSequenceLength],
+        ...[rope?.cos, rope?.sin, undefined, undefined, undefined],
+        ...(rounding?.scales ?? []),
+      ],
+      { ...attributes, do_rotary: rope ? 1 : 0, ...rounding?.attributes },
+      [undefined, present.key, present.value],
+    );
+  }
+  g.output(present.key as Value, cacheType, cacheShape);
+  g.output(present.value as Value, cacheType, cacheShape);
   return y;
 }

@@ -26,13 +26,14 @@ export type RopeScaling =
       originalMaxPositions: number;
     };
 
+export interface RopeTables {
+  cos: Value;
+  sin: Value;
+  rotaryDim: number;
+}
+
 /** Declares the tables for `positions` positions; GroupQueryAttention takes them as cos_cache and sin_cache. */
-export function ropeTables(
-  g: GraphBuilder,
-  rope: Rope,
-  positions: number,
-  ctx: BuildContext,
-): { cos: Value; sin: Value } {
+export function ropeTables(g: GraphBuilder, rope: Rope, positions: number, ctx: BuildContext): RopeTables {
   const shape = [positions, rope.rotaryDim / 2];
   const table = (name: string, f: (angle: number) => number): Value =>
     storeTable(g, g.scope(`rope.${name}`), shape, async () => {
@@ -40,7 +41,7 @@ export function ropeTables(
       const factors = scaling?.type === "factors" ? await ctx.weights.read(scaling.tensor) : undefined;
       return angles(inverseFrequencies(rope, factors), positions).map(f);
     });
-  return { cos: table("cos", Math.cos), sin: table("sin", Math.sin) };
+  return { cos: table("cos", Math.cos), sin: table("sin", Math.sin), rotaryDim: rope.rotaryDim };
 }
 
 /** position · frequency, [positions, frequencies]; PyTorch multiplies in float32, and so does this. */
