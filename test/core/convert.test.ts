@@ -31,7 +31,15 @@ describe("converting a model", () => {
       dtype: "fp32",
       dtypeReason: "asked for",
       stopTokens: [2],
-      info: { kind: "decoder", layers: 2, kvHeads: 2, headDim: 32, contextLength: 512, vocabularySize: 384 },
+      info: {
+        kind: "decoder",
+        layers: 2,
+        heads: 4,
+        kvHeads: 2,
+        headDim: 32,
+        contextLength: 512,
+        vocabularySize: 384,
+      },
       ownText: false,
     });
     expect(size).toBeGreaterThan(manifest.weightsSize);

@@ -54,11 +54,7 @@ export async function* buildInt8Cache(
   const { architecture, config, weights } = await readModel(source, file);
   const settings = architecture.parseConfig(config);
   const context = { weights, format: matrixFormat(dtype, "decoder") };
-  const { rotaryDim } = architecture.build(new GraphBuilder(), settings, {
-    ...context,
-    compute: "blocks",
-  }) as DecoderInfo;
-  const scales = await measure(base, rotaryDim, options);
+  const scales = await measure(base, options);
   throwIfAborted(signal);
   const build = (compute: Int8Cache["attention"]) =>
     graphOf(architecture, settings, { ...context, compute, int8Cache: { scales, attention: compute } });
@@ -99,7 +95,6 @@ async function measure(
     manifest,
     textDirectory,
   }: { directory: string; manifest: GraphManifest; textDirectory: string },
-  rotaryDim: number | undefined,
   { threads, signal }: { threads?: number; signal?: AbortSignal },
 ): Promise<CacheScales[]> {
   const info = manifest.info as DecoderInfo;
@@ -113,7 +108,7 @@ async function measure(
   const cache = decoder.createCache();
   cache.reserve(tokens.length, 0);
   await lane.run({ cache, rows: [{ tokens, past: 0 }], logits: "last", signal });
-  return cacheScales(cache, tokens.length, rotaryDim);
+  return cacheScales(cache, tokens.length, info.rotaryDim);
 }
 
 function graphOf<C>(

@@ -121,6 +121,7 @@ export const gpt2: Architecture<z.infer<typeof schema>> = {
     return {
       kind: "decoder",
       layers: config.n_layer,
+      heads: config.n_head,
       kvHeads: config.n_head,
       headDim,
       vocabularySize: tokens.rows,

@@ -133,6 +133,7 @@ export const llama: Architecture<Config> = {
     return {
       kind: "decoder",
       layers: config.num_hidden_layers,
+      heads: config.num_attention_heads,
       kvHeads: config.kvHeads,
       headDim: config.headDim,
       vocabularySize: table.rows,

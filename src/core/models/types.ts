@@ -43,6 +43,8 @@ export type GraphInfo = DecoderInfo | EncoderInfo;
 export interface DecoderInfo {
   kind: "decoder";
   layers: number;
+  /** Of queries. */
+  heads: number;
   kvHeads: number;
   headDim: number;
   vocabularySize: number;
@@ -52,7 +54,7 @@ export interface DecoderInfo {
   positionIds: boolean;
   /** What keys and values are held in; absent: float32. */
   cacheType?: "float32" | "int8";
-  /** Components of a head that positions rotate; absent: none, or the graph is older than the field. */
+  /** Components of a head that positions rotate; absent: none. */
   rotaryDim?: number;
 }
 

@@ -97,15 +97,21 @@ export class Decoder implements AsyncDisposable {
     const key = `${graph} ${half}`;
     let session = this.#sessions.get(key);
     if (!session) {
-      const { threads = 1 } = this.#options;
-      session = Session.create(graph, {
-        ...this.#options,
-        ...(half && { threads: Math.max(1, threads >> 1) }),
-      });
+      session = Session.create(graph, { ...this.#options, threads: this.#threads(graph, half) });
       this.#sessions.set(key, session);
       session.catch(() => this.#sessions.delete(key));
     }
     return session;
+  }
+
+  /**
+   * Where threads outnumber the heads of all rows, attention shares a step's past among them in parts, and adds these up
+   * in another order: a row alone would not be bit-equal to the same row among others.
+   */
+  #threads(graph: string, half: boolean): number {
+    const { threads = 1 } = this.#options;
+    const most = graph === this.#graphs.step ? Math.min(threads, this.info.heads) : threads;
+    return half ? Math.max(1, most >> 1) : most;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { logitsRow } from "../../../src/core/runtime/lane.js";
 import { editedGolden } from "../../edited-golden.js";
 import { golden } from "../../golden/reference.js";
 import type { SequenceRunner } from "../../sequence-runner.js";
@@ -66,6 +67,27 @@ describe("a decoder", () => {
       }
     }
   });
+
+  it.each(["fp32", "int8"] as const)(
+    "gives a row of several the same bits as it gets alone, with more threads than heads and a cache of %s",
+    async (kvCacheDtype) => {
+      const source = await editedGolden("llama-gqa", { config: { max_position_embeddings: 4096 } });
+      const model = { ...source, model: "edited/long" };
+      const { decoder } = await tinyDecoder(model, { root: graphs(), threads: 8, kvCacheDtype });
+      await using lane = await decoder.createLane("step");
+      const cache = decoder.createCache(4);
+      cache.reserve(2000, 0);
+      // Every slot holds the same: rows differ by their tokens and lengths.
+      for (const { data } of [...cache.keys, ...cache.values])
+        for (let i = 0; i < data.length; i++) data[i] = ((i * 7919) % 255) - 127;
+      const rows = [1900, 1500, 700, 80].map((past, i) => ({ tokens: [i + 3], past }));
+      const together = (await lane.run({ cache, rows, logits: "last" })).data.slice();
+      for (const [slot, row] of rows.entries()) {
+        const { data } = await lane.run({ cache, slot, rows: [row], logits: "last" });
+        expect(logitsRow(together, slot, decoder.info.vocabularySize)).toEqual(data);
+      }
+    },
+  );
 
   it("stays closed: nothing is opened again", async () => {
     const decoder = await tinyDecoder("llama-gqa", { root: graphs(), dtype: "int8" });
