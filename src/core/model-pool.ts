@@ -167,7 +167,7 @@ export class ModelPool implements AsyncDisposable {
       revision: manifest.revision,
       source: manifest.source,
       modelType: manifest.modelType,
-      task: task ?? manifest.tasks[0],
+      task: manifest.tasks[0],
       device: device.device,
       dtype: manifest.dtype,
       ...(manifest.kvCacheDtype && { kvCacheDtype: manifest.kvCacheDtype }),

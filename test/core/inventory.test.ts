@@ -111,6 +111,20 @@ describe("what is on the machine", () => {
     }
   });
 
+  it("classifies or ranks where its config.json says so, before its graph is built and after", async () => {
+    const { engine } = await sandbox();
+    for (const [name, first] of [
+      ["bert-classes", "text-classification"],
+      ["bert-ranker", "text-ranking"],
+    ] as const) {
+      const { directory } = golden(name);
+      const before = await engine.info(directory);
+      expect(before.tasks[0]).toBe(first);
+      await pull(engine, { model: directory, dtype: "fp32" });
+      expect((await engine.info(directory)).tasks).toEqual(before.tasks);
+    }
+  });
+
   it("has a chat template in its GGUF file only as soon as the graph is built", async () => {
     const { engine } = await sandbox();
     await pull(engine, { model: "acme/tiny-gguf" });

@@ -33,10 +33,9 @@ export function classifierOf(
       param: "id2label",
     });
   });
-  // transformers' text-classification pipeline decides so where the configuration is silent.
-  const problem =
-    config.problem_type ??
-    (labels.length === 1 ? "multi_label_classification" : "single_label_classification");
+  // As transformers' text-classification pipeline decides: a single label can't be one of several.
+  const named = config.problem_type ?? "single_label_classification";
+  const problem = labels.length === 1 && named !== "regression" ? "multi_label_classification" : named;
   const activation =
     config.sentence_transformers?.activation_fn ?? config.sbert_ce_default_activation_function;
   return { labels, problem, ...(activation && { activation: activation.split(".").at(-1) }) };

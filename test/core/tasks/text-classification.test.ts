@@ -151,6 +151,15 @@ describe("a request", () => {
       expect(score).toBeCloseTo(values[labelsOf["bert-classes"].indexOf(label)], 5);
   });
 
+  it("to a model of a single label gets its probability, whatever config.json calls the problem", async () => {
+    const engine = await openEngine(home());
+    const config = { problem_type: "single_label_classification" };
+    const { directory } = await editedGolden("bert-ranker", { config });
+    const { results } = await classify(engine, { ...request, model: directory, input: ["a dog"] });
+    const [logit] = golden("bert-ranker").reference.inputs[1].logits.values;
+    expect(results[0].labels[0].score).toBeCloseTo(1 / (1 + Math.exp(-logit)), 5);
+  });
+
   it("with a pair is refused by a model that has no way to tell two texts apart", async () => {
     const engine = await openEngine(home());
     const { directory } = await editedGolden("bert-classes", { weights: withOneSegment });
