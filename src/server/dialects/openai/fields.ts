@@ -14,6 +14,7 @@ const MAX_PRIORITY = 1000;
 const MAX_CALLER_TEXT = 1024;
 const MAX_METADATA = 64;
 const MAX_SEED = 2 ** 63;
+const DURATION = 'must be seconds or a duration such as "5m", at most 365 days';
 
 /** A field that may be left out; null counts as absent. */
 export function optional<T extends z.ZodType>(schema: T) {
@@ -66,9 +67,11 @@ export const samplingFields = {
       }),
   ).describe("Added to the logits, by token id."),
   seed,
-  stop: optional(z.union([stopText, z.array(stopText).max(MAX_STOPS)])).describe(
-    "Texts that end the answer and are not part of it.",
-  ),
+  stop: optional(
+    z.union([stopText, z.array(stopText).max(MAX_STOPS)], {
+      error: `must be a text or a list of at most ${MAX_STOPS}`,
+    }),
+  ).describe("Texts that end the answer and are not part of it."),
   top_k: optional(z.int().min(-1).max(MAX_COUNT)).describe("Extension. 0 and -1 keep all tokens."),
   min_p: optional(z.number().min(0).max(1)).describe("Extension."),
   typical_p: optional(z.number().gt(0).max(1)).describe("Extension."),
@@ -81,9 +84,9 @@ export const samplingFields = {
 
 /** How a model is kept and a request is put in line: extensions. */
 export const schedulingFields = {
-  keep_alive: optional(z.union([z.string().max(32), z.number()]).transform(milliseconds)).describe(
-    'Extension, as Ollama has it: how long the model stays in memory: "5m", seconds, -1 for ever.',
-  ),
+  keep_alive: optional(
+    z.union([z.string().max(32), z.number()], { error: DURATION }).transform(milliseconds),
+  ).describe('Extension, as Ollama has it: how long the model stays in memory: "5m", seconds, -1 for ever.'),
   priority: optional(z.int().min(-MAX_PRIORITY).max(MAX_PRIORITY)).describe(
     "Extension: of requests that wait, higher ones go first. Default 0.",
   ),
@@ -179,7 +182,7 @@ function milliseconds(value: string | number, context: z.RefinementCtx): number 
   if (Number.isNaN(ms) || ms > MAX_KEEP_ALIVE) {
     context.addIssue({
       code: "custom",
-      message: 'must be seconds or a duration such as "5m", at most 365 days',
+      message: DURATION,
     });
     return z.NEVER;
   }
