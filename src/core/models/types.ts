@@ -1,5 +1,6 @@
 import type { GraphBuilder } from "../graph/builder.js";
 import type { BuildContext } from "../graph/model-weights.js";
+import type { ClassificationProblem } from "../requests.js";
 import type { MetadataValue } from "../weights/types.js";
 import type { Shapes } from "./shapes.js";
 
@@ -71,8 +72,7 @@ export interface EncoderInfo {
 /** What a sequence classification head says. */
 export interface ClassifierInfo {
   labels: string[];
-  /** One label fits, any number of them do, or the logits are quantities. transformers' `problem_type`. */
-  problem: "single_label_classification" | "multi_label_classification" | "regression";
+  problem: ClassificationProblem;
   /** Segments (token_type_ids) that the model tells apart. */
   segments: number;
   /** sentence-transformers' activation function of a ranking score, by its class: Sigmoid, Identity. */

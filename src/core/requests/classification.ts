@@ -25,6 +25,12 @@ export interface LabelScore {
   score: number;
 }
 
+/** One label fits, any number of them do, or the numbers are quantities. transformers' `problem_type`. */
+export type ClassificationProblem =
+  | "single_label_classification"
+  | "multi_label_classification"
+  | "regression";
+
 /** One `classification` for each input, in its order. */
 export type ClassifyEvent =
   | NoticeEvent
@@ -42,6 +48,8 @@ export type ClassifyEvent =
   | {
       type: "done";
       count: number;
+      /** What the model was trained for: how its labels are to be read. */
+      problem: ClassificationProblem;
       usage: { prompt_tokens: number; total_tokens: number };
       timings: { load_ms: number; classify_ms: number };
     };

@@ -31,6 +31,7 @@ export async function* classify(
   yield {
     type: "done",
     count: input.length,
+    problem,
     usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
     timings: { load_ms: model.ready.loadMs, classify_ms: performance.now() - start },
   };

@@ -8,7 +8,7 @@ import type { ServerConfig } from "../../config/schema.js";
 const MAX_TEXT = 2 ** 24;
 const MAX_TOKENS = 2 ** 20;
 /** A server takes fewer: its `maxItems`. */
-const MAX_TEXTS = 1_000_000;
+export const MAX_TEXTS = 1_000_000;
 const MAX_TOKEN_ID = 2 ** 31 - 1;
 
 export const text = z.string().max(MAX_TEXT);
