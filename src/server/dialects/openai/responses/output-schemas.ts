@@ -42,12 +42,13 @@ const functionCallItem = z.object({
   status: itemStatus,
 });
 
-export const outputItem = z.discriminatedUnion("type", [messageItem, reasoningItem, functionCallItem]);
+export const outputItem = z
+  .discriminatedUnion("type", [messageItem, reasoningItem, functionCallItem])
+  .meta({ id: "ResponseOutputItem" });
 
 export type OutputItem = z.infer<typeof outputItem>;
 export type MessageItem = z.infer<typeof messageItem>;
 export type ReasoningItem = z.infer<typeof reasoningItem>;
-export type FunctionCallItem = z.infer<typeof functionCallItem>;
 
 const inOutput = { output_index: z.int() };
 const inItem = { ...inOutput, item_id: z.string() };
