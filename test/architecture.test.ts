@@ -5,6 +5,7 @@ import { backends } from "../src/core/hardware/index.js";
 import { sources } from "../src/core/hub/index.js";
 import { architectures } from "../src/core/models/index.js";
 import { weightFormats } from "../src/core/weights/index.js";
+import { dialects } from "../src/server/dialects/index.js";
 import { filesOf, importsOf, loadedWith, read } from "./source-imports.js";
 
 /**
@@ -23,7 +24,7 @@ const layers = [
   ["core/int8-cache"],
   ["core/model-identity"],
   ["core/model-pool"],
-  ["core/tasks", "core/pull", "core/inventory", "core/discover"],
+  ["core/tasks", "core/pull", "core/inventory", "core/abilities", "core/discover"],
   ["core/host"],
   ["core/engine"],
   ["core/bench"],
@@ -139,6 +140,14 @@ describe("the list of an axis is its folder", () => {
   ])("%s", (folder, list, member) => {
     const files = filesOf(`src/core/${folder}/*.ts`).filter((file) => member.test(read(file)));
     expect(files.map((file) => path.parse(file).name).sort()).toEqual(Object.keys(list).sort());
+  });
+
+  it("server/dialects", () => {
+    const folders = filesOf("src/server/dialects/*/index.ts").map((file) =>
+      path.basename(path.dirname(file)),
+    );
+    expect(folders.sort()).toEqual(Object.keys(dialects).sort());
+    for (const [name, dialect] of Object.entries(dialects)) expect(dialect.name).toBe(name);
   });
 
   it("skills/templates", () => {

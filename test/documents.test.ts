@@ -19,7 +19,11 @@ describe("the map in CONTRIBUTING.md", () => {
   });
 
   it("shows every folder of src and every file right in src/core", () => {
-    const folders = filesOf("src/**/").map((folder) => `${folder}/`);
+    // A dialect's folder has one for each operation: its index.ts lists them.
+    const operation = /^src\/server\/dialects\/[^/]+\/[^/]+$/;
+    const folders = filesOf("src/**/")
+      .filter((folder) => !operation.test(folder))
+      .map((folder) => `${folder}/`);
     const files = filesOf("src/core/*.ts");
     expect(folders.length).toBeGreaterThan(10);
     expect([...folders, ...files].filter((file) => !paths.includes(file))).toEqual([]);
