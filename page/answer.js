@@ -1,6 +1,7 @@
 import { element } from "./element.js";
 import { count, counted, duration } from "./format.js";
 import { blocksOf, copyText, showBlocks } from "./markdown.js";
+import { errorNotice, quietButton } from "./notice.js";
 
 /**
  * @typedef {object} Ending
@@ -29,7 +30,7 @@ export function answerItem(model) {
     body,
     foot,
   );
-  const started = performance.now();
+  let started = performance.now();
   let [text, thoughts] = ["", ""];
   /** @type {number | undefined} */
   let first;
@@ -51,6 +52,10 @@ export function answerItem(model) {
     place,
     get text() {
       return text;
+    },
+    /** The model is loaded: from now on it is the answer that takes time. */
+    begin() {
+      started = performance.now();
     },
     /** @param {string} more */
     addText(more) {
@@ -84,9 +89,7 @@ export function answerItem(model) {
     fail({ message, again }) {
       if (frame !== undefined) cancelAnimationFrame(frame);
       draw();
-      const retry = element("button", { type: "button", class: "quiet" }, "Try again");
-      retry.addEventListener("click", again);
-      foot.replaceWith(element("div", { class: "error", role: "alert" }, element("p", {}, message), retry));
+      foot.replaceWith(errorNotice(message, quietButton("Try again", again)));
     },
   };
 }

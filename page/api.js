@@ -118,8 +118,12 @@ function asApiError(cause, signal) {
   return new ApiError("The server can't be reached. Is hfms serve still running?");
 }
 
-/** @param {string} text */
+/**
+ * Names of models keep their first letter.
+ *
+ * @param {string} text
+ */
 function sentence(text) {
-  const begun = text.slice(0, 1).toUpperCase() + text.slice(1);
+  const begun = /^[a-z]+[ ,:;]/.test(text) ? text.slice(0, 1).toUpperCase() + text.slice(1) : text;
   return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }

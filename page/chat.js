@@ -49,6 +49,7 @@ export function startChat() {
     live.textContent = `${model} answers.`;
     try {
       await loadIfAllowed(model, shown.place, controller.signal);
+      shown.begin();
       const ending = await receive(shown, { model, messages, signal: controller.signal });
       messages.push({ role: "assistant", content: shown.text });
       shown.finish(ending);

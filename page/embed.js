@@ -2,6 +2,7 @@ import { ApiError, json } from "./api.js";
 import { byId, element } from "./element.js";
 import { counted, duration } from "./format.js";
 import { modelChoice } from "./model-choice.js";
+import { errorNotice } from "./notice.js";
 import { loadIfAllowed, untilLoaded } from "./progress.js";
 
 /** More rows than that are no table for people. */
@@ -71,7 +72,7 @@ export function startEmbed() {
 
   /** @param {string} message */
   function fail(message) {
-    result.replaceChildren(element("p", { class: "error", role: "alert" }, message));
+    result.replaceChildren(errorNotice(message));
   }
 
   return choice;

@@ -59,9 +59,9 @@ function closingFence(lines, from, opening) {
  */
 function addLine(blocks, line, goesOn) {
   const last = blocks.at(-1);
-  const heading = /^ {0,3}(#{1,6})\s+(.*?)\s*#*$/.exec(line);
+  const heading = /^ {0,3}(#{1,6})\s+(.*)$/.exec(line);
   if (heading) {
-    blocks.push({ type: "heading", level: heading[1].length, text: heading[2] });
+    blocks.push({ type: "heading", level: heading[1].length, text: heading[2].trim() });
     return;
   }
   if (/^ {0,3}([-*_])(\s*\1){2,}\s*$/.test(line)) {
@@ -171,15 +171,20 @@ export async function copyText(text, button) {
   }, 1500);
 }
 
-/** `code`, **bold**, *italic*: emphasis stands next to a word, so that 2 * 3 stays what it is. */
+/**
+ * `code`, **bold**, *italic*: emphasis stands next to a word, so that 2 * 3 stays what it is. What is longer than the
+ * limit is text, so that no text takes long to read.
+ */
 const INLINE =
-  /(`+)([^`]|[^`][\s\S]*?[^`])\1(?!`)|\*\*(\S(?:[\s\S]*?\S)?)\*\*|\*(?![\s*])([^*\n]*[^\s*])\*(?!\*)/g;
+  /(?<!`)(`{1,8})(?!`)([\s\S]{1,400}?)(?<!`)\1(?!`)|\*\*(?=[^\s*])([^*]{1,400}?)(?<=\S)\*\*|\*(?=[^\s*])([^*\n]{1,400}?)(?<=\S)\*(?!\*)/g;
 
 /**
+ * A line as nodes.
+ *
  * @param {string} text
  * @returns {(Node | string)[]}
  */
-function inline(text) {
+export function inline(text) {
   return inlineParts(text).map(({ type, text: inner }) =>
     type === "text" ? inner : element(type, {}, inner),
   );

@@ -2,6 +2,7 @@ import { ApiError, json } from "./api.js";
 import { byId, element } from "./element.js";
 import { refreshStatus, watchStatus } from "./feed.js";
 import { bytes, count, duration } from "./format.js";
+import { errorNotice, quietButton } from "./notice.js";
 import { loadModel } from "./progress.js";
 import { showRows } from "./rows.js";
 
@@ -24,8 +25,7 @@ export function startModels({ changed }) {
   /** @param {string} model */
   const load = async (model) => {
     const controller = new AbortController();
-    const cancel = element("button", { type: "button", class: "quiet" }, "Cancel");
-    cancel.addEventListener("click", () => controller.abort());
+    const cancel = quietButton("Cancel", () => controller.abort());
     const place = element("div", { class: "work" });
     const shown = element("div", { class: "job" }, place, cancel);
     work.append(shown);
@@ -134,10 +134,11 @@ function say(place, text) {
  */
 function fail(place, error) {
   if (!(error instanceof ApiError)) throw error;
-  const close = element("button", { type: "button", class: "quiet" }, "Close");
-  close.addEventListener("click", () => place.remove());
   place.replaceChildren(
-    element("div", { class: "error", role: "alert" }, element("p", {}, error.message), close),
+    errorNotice(
+      error.message,
+      quietButton("Close", () => place.remove()),
+    ),
   );
 }
 

@@ -2,6 +2,7 @@ import { ApiError, json } from "./api.js";
 import { byId, element } from "./element.js";
 import { watchStatus } from "./feed.js";
 import { bytes, count, duration } from "./format.js";
+import { errorNotice } from "./notice.js";
 import { sparkline } from "./sparkline.js";
 
 /** @typedef {import("./feed.js").Status} Status */
@@ -13,14 +14,14 @@ export function startStatus() {
   const view = byId("view-status");
   const place = byId("status-live");
   const rate = tokenRate();
-  const history = sparkline("Tokens per second, the last two minutes");
+  const history = sparkline();
 
   watchStatus((status, error) => {
     if (status) rate.add(status);
     history.add(rate.value);
     if (view.hidden) return;
-    if (error) place.replaceChildren(element("p", { class: "error", role: "alert" }, error.message));
-    if (status) place.replaceChildren(tiles(status, rate.value), history.element, activeTable(status));
+    if (error) showError(place, error);
+    if (status) place.replaceChildren(tiles(status, rate.value, history.element), activeTable(status));
   });
 
   const hardware = byId("status-hardware");
@@ -30,7 +31,7 @@ export function startStatus() {
         hardware.replaceChildren(...machine(await json("/v1/hardware", { quiet: true })));
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
-        hardware.replaceChildren(element("p", { class: "error" }, error.message));
+        showError(hardware, error);
       }
     }
   };
@@ -40,6 +41,18 @@ export function startStatus() {
   };
   void again();
   return { shown: showHardware };
+}
+
+/**
+ * Once, however often it happens: it is read out.
+ *
+ * @param {HTMLElement} place
+ * @param {ApiError} error
+ */
+function showError(place, { message }) {
+  if (place.dataset.error === message && place.querySelector(".error")) return;
+  place.dataset.error = message;
+  place.replaceChildren(errorNotice(message));
 }
 
 /** Tokens per second between two looks at the counts. */
@@ -62,15 +75,22 @@ function tokenRate() {
 /**
  * @param {Status} status
  * @param {number} rate
+ * @param {Element} line the last minutes of that rate
  */
-function tiles({ state, version, uptime_seconds, requests: { active, totals }, models, process }, rate) {
+function tiles(
+  { state, version, uptime_seconds, requests: { active, totals }, models, process },
+  rate,
+  line,
+) {
   const memory = models.reduce((sum, { memory_bytes = 0 }) => sum + memory_bytes, 0);
+  const [speed] = tile("Tokens per second", rate.toFixed(rate < 10 ? 1 : 0));
+  speed.className = "broad";
+  speed.append(element("dd", { class: "spark" }, line));
   return element(
     "dl",
     { class: "tiles" },
-    ...tile("Tokens per second", rate.toFixed(rate < 10 ? 1 : 0)),
-    // The question for the status is one of the requests.
-    ...tile("Requests now", count(active.filter(({ route }) => route !== "GET /status").length)),
+    speed,
+    ...tile("Requests now", count(active.filter(isWork).length)),
     ...tile(
       "Answered",
       count(totals.completed),
@@ -104,9 +124,18 @@ function tile(name, value, more) {
   ];
 }
 
+/**
+ * The page's own questions are requests too.
+ *
+ * @param {import("./feed.js").ActiveRequest} request
+ */
+function isWork({ route }) {
+  return route.startsWith("POST ");
+}
+
 /** @param {Status} status */
 function activeTable({ requests: { active } }) {
-  const others = active.filter(({ route }) => route !== "GET /status");
+  const others = active.filter(isWork);
   if (others.length === 0) return element("p", { class: "muted" }, "Nothing is being answered.");
   const rows = others.map(({ route, model = "", state, since, prompt_tokens, completion_tokens }) =>
     element(
@@ -163,8 +192,8 @@ function machine({ platform, arch, cpu, memory, runtime, backends, selected }) {
       ...gauge(
         "Memory",
         used / memory.total,
-        `${bytes(used)} of ${bytes(memory.total)}`,
-        memory.limitedBy === "cgroup" ? "the container's limit" : "of this machine",
+        bytes(used),
+        `of ${bytes(memory.total)}, ${memory.limitedBy === "cgroup" ? "the container's limit" : "all of the machine's"}`,
       ),
       ...tile("Chosen device", selected.device, selected.reason),
       ...tile("Runtime", `${runtime.name} ${runtime.version}`, `${platform} ${arch}`),

@@ -23,6 +23,8 @@ export interface Route<Body = unknown> {
   description?: string;
   tag: "Chat" | "Text" | "Vectors" | "Models" | "Responses" | "Operations" | "Documentation";
   body?: ZodType<Body>;
+  /** A body as the documentation shows it: it fits the schema and does something. */
+  example?: object;
   /** Names and meanings of the query string's parameters. */
   query?: Record<string, string>;
   /** What is sent as JSON; or the media type of something else. */

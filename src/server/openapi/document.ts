@@ -24,7 +24,7 @@ export interface Operation {
   /** Empty where anyone may call; else the scope that the key must have, as a role of the scheme. */
   security: { key: string[] }[];
   parameters?: Parameter[];
-  requestBody?: { required: true; content: Record<string, { schema: JsonSchema }> };
+  requestBody?: { required: true; content: Record<string, { schema: JsonSchema; example?: object }> };
   /** By status; those of failures are references. */
   responses: Record<string, OpenApiResponse | { $ref: string }>;
 }
@@ -100,7 +100,7 @@ function documentedPath(path: string): string {
 }
 
 function operationOf(route: Route, schemas: ComponentSchemas): Operation {
-  const { method, paths, scope, tag, summary, body } = route;
+  const { method, paths, scope, tag, summary, body, example } = route;
   const operationId = operationIdOf(method, paths[0]);
   const parameters = [...pathParameters(paths[0]), ...queryParameters(route.query)];
   const description = descriptionOf(route);
@@ -116,7 +116,10 @@ function operationOf(route: Route, schemas: ComponentSchemas): Operation {
       requestBody: {
         required: true,
         content: {
-          "application/json": { schema: schemas.refer(body, `${upperFirst(operationId)}Request`, "input") },
+          "application/json": {
+            schema: schemas.refer(body, `${upperFirst(operationId)}Request`, "input"),
+            ...(example && { example }),
+          },
         },
       },
     }),

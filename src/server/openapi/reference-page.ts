@@ -1,9 +1,8 @@
 import type { OpenApiDocument, Operation } from "./document.js";
-import { componentName, exampleOf } from "./example.js";
 import type { OpenApiResponse } from "./failures.js";
 import { type Html, type HtmlValue, html, inline, prose } from "./html.js";
 import { schemaTable } from "./schema-table.js";
-import type { JsonSchema } from "./schemas.js";
+import { componentName, type JsonSchema } from "./schemas.js";
 
 interface Page {
   origin: string;
@@ -165,13 +164,13 @@ ${schemaTable(components[name])}</details>`;
 }
 
 /** A request that can be pasted into a shell. */
-function curl({ method, path, operation }: Shown, { origin, components }: Page): string {
+function curl({ method, path, operation }: Shown, { origin }: Page): string {
   const lines = [`curl ${method === "GET" ? "" : `-X ${method} `}${quoted(origin + path)}`];
   if (operation.security.length > 0) lines.push(`-H "authorization: Bearer $HFMS_API_KEY"`);
   const body = operation.requestBody?.content["application/json"];
   if (body) {
     lines.push("-H 'content-type: application/json'");
-    lines.push(`-d ${quoted(JSON.stringify(exampleOf(body.schema, components), null, 2))}`);
+    lines.push(`-d ${quoted(JSON.stringify(body.example ?? {}, null, 2))}`);
   }
   return lines.join(" \\\n  ");
 }

@@ -1,6 +1,5 @@
-import { componentName } from "./example.js";
 import { type Html, type HtmlValue, html, inline } from "./html.js";
-import type { JsonSchema } from "./schemas.js";
+import { componentName, type JsonSchema } from "./schemas.js";
 
 /** The fields of an object as a table; of another schema, its type in one line. */
 export function schemaTable(schema: JsonSchema): Html {

@@ -54,6 +54,11 @@ export function componentSchemas(components: Record<string, JsonSchema> = {}): C
   };
 }
 
+/** `#/components/schemas/Error` is `Error`. */
+export function componentName(reference: string): string {
+  return reference.slice(reference.lastIndexOf("/") + 1);
+}
+
 /** What zod says that a reader need not know. */
 function simplify(schema: JsonSchema): void {
   // Answers may get new fields: a client that refused them would break.

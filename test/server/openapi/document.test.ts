@@ -69,6 +69,14 @@ it("answers every body with the errors that bodies can have", () => {
   }
 });
 
+it("has an example for every body, and the route takes it", () => {
+  for (const { method, paths, body, example } of routes) {
+    if (!body) continue;
+    expect(example, `${method} ${paths[0]}`).toBeDefined();
+    expect(body.safeParse(example).error, `${method} ${paths[0]}`).toBeUndefined();
+  }
+});
+
 it("shows a stream beside the JSON", () => {
   const { content } = operationOf("POST", "/models/load").responses[200] as OpenApiResponse;
   expect(Object.keys(content!)).toEqual(["application/json", "text/event-stream"]);

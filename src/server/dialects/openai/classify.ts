@@ -43,6 +43,7 @@ export const classify = route({
   scope: "infer",
   tag: "Vectors",
   summary: "say which labels fit texts",
+  example: { model: "bert-sentiment", input: ["What a lovely day!", "It rains."] },
   body: classifyRequest,
   response: classifyResponse,
   async handle(request): Promise<z.output<typeof classifyResponse>> {

@@ -48,6 +48,11 @@ export const rerank = route({
   scope: "infer",
   tag: "Vectors",
   summary: "sort documents by how well they answer a query",
+  example: {
+    model: "ms-marco",
+    query: "When does the train leave?",
+    documents: ["It leaves at nine.", "It is blue."],
+  },
   body: rerankRequest,
   response: rerankResponse,
   async handle(request): Promise<z.output<typeof rerankResponse>> {

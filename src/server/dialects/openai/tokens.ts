@@ -52,6 +52,7 @@ export const tokenize = route({
   scope: "infer",
   tag: "Text",
   summary: "tell the tokens of a text or a conversation",
+  example: { model: "gpt2", prompt: "Once upon a time" },
   body: tokenizeRequest,
   response: tokenizeResponse,
   async handle(request): Promise<z.output<typeof tokenizeResponse>> {
@@ -94,6 +95,7 @@ export const detokenize = route({
   scope: "infer",
   tag: "Text",
   summary: "tell the text of tokens",
+  example: { model: "gpt2", tokens: [7454, 2402, 257, 640] },
   body: detokenizeRequest,
   response: detokenizeResponse,
   async handle(request): Promise<z.output<typeof detokenizeResponse>> {

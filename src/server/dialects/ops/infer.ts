@@ -57,6 +57,7 @@ export const infer = route({
   scope: "infer",
   tag: "Models",
   summary: "let any model do its task",
+  example: { input: "It leaves at nine." },
   description:
     "text-generation returns `{text, finish_reason}`, feature-extraction a vector, text-classification labels with " +
     "scores, text-ranking the documents' scores, best first.",

@@ -35,6 +35,7 @@ export const loadModel = route({
   scope: "admin",
   tag: "Operations",
   summary: "load a model before it is needed",
+  example: { model: "smollm2", keep_alive: "1h" },
   description:
     "With `stream` (or `accept: text/event-stream`) the way there comes as events; the last is `ready`.",
   body: z
@@ -64,6 +65,7 @@ export const unloadModel = route({
   scope: "admin",
   tag: "Operations",
   summary: "take a model out of memory once its requests have ended",
+  example: { model: "smollm2" },
   description: "`unloaded` counts its processes: one for each dtype, device and revision.",
   body: z.object({ model: modelName }).meta({ id: "UnloadModelRequest" }),
   response: unloaded,

@@ -15,6 +15,7 @@ export const chatCompletions = route({
   paths: ["/v1/chat/completions"],
   scope: "infer",
   summary: "answer a conversation",
+  example: { model: "smollm2", messages: [{ role: "user", content: "Why is the sky blue?" }] },
   tag: "Chat",
   body: chatCompletionRequest,
   response: chatCompletion,

@@ -16,6 +16,7 @@ export const completions = route({
   scope: "infer",
   tag: "Text",
   summary: "continue a text",
+  example: { model: "gpt2", prompt: "Once upon a time", max_tokens: 32 },
   description: "Several prompts are continued side by side. Log probabilities have OpenAI's older form.",
   body: completionRequest,
   response: completionResponse,

@@ -11,6 +11,7 @@ export const embeddings = route({
   scope: "infer",
   tag: "Vectors",
   summary: "turn texts into vectors",
+  example: { model: "minilm", input: ["It leaves at nine.", "It is blue."] },
   body: embeddingRequest,
   response: embeddingResponse,
   async handle(request) {

@@ -45,6 +45,7 @@ export const moderations = route({
   scope: "infer",
   tag: "Vectors",
   summary: "say whether texts are flagged by a classifier",
+  example: { model: "toxic-bert", input: "What a lovely day!" },
   description:
     "The categories are the model's own labels. Where one label fits a text, the likeliest flags it; where any number " +
     "do, those with a probability of at least 0.5. A harmless label flags nothing: one that `harmless_labels` names, or " +

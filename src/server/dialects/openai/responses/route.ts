@@ -15,6 +15,7 @@ export const createResponse = route({
   paths: ["/v1/responses"],
   scope: "infer",
   summary: "answer text, messages and results of tools with output items",
+  example: { model: "smollm2", input: "Why is the sky blue?" },
   description:
     "OpenAI's Responses API without a memory: nothing is stored, so each request brings the whole conversation.",
   tag: "Responses",
