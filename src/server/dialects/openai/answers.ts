@@ -13,7 +13,9 @@ export function newId(prefix: string): string {
 
 /** Changes with the model's commit and number format: as long as it is the same, a seed gives the same answer. */
 export function fingerprintOf(ready: ReadyEvent | undefined): string | undefined {
-  return ready && `hfms-${ready.dtype}-${ready.revision.slice(0, 8)}`;
+  if (!ready) return undefined;
+  const { dtype, revision } = ready;
+  return `hfms-${dtype}-${/^[\da-f]{40}$/.test(revision) ? revision.slice(0, 8) : revision}`;
 }
 
 /** The engine's reasons have the names that this dialect has for them. */
