@@ -31,19 +31,20 @@ export async function listenTo({ listener, context }: HfmsServer): Promise<Liste
       autoClose: false,
     });
   } catch (cause) {
-    throw new HfmsError("address_unavailable", `port ${port} of ${host} is in use or may not be used`, {
-      hint: "end the other program, or choose another with --port",
-      param: "port",
-      cause,
-    });
+    throw unavailable(`port ${port} of ${host} is in use or may not be used`, cause);
   }
   const server = listening.server as Server;
+  const { port: bound } = listening.address;
+  if (port !== 0 && bound !== port) {
+    // get-port-please takes 3000 instead of a port that browsers refuse to open.
+    await new Promise((resolve) => server.close(resolve));
+    throw unavailable(`browsers open no pages of port ${port}: it is another protocol's`);
+  }
   withoutShutdown(server);
   server.headersTimeout = headersTimeout;
   server.requestTimeout = headersTimeout + bodyTimeout;
   server.keepAliveTimeout = connectionKeepAlive;
   server.maxConnections = maxConnections;
-  const { port: bound } = listening.address;
   const local = `http://${nameOf(host)}:${bound}`;
   const found = (await listening.getURLs({ extraURLs: [] })).map(({ url }) => url.replace(/\/$/, ""));
   return {
@@ -52,6 +53,14 @@ export async function listenTo({ listener, context }: HfmsServer): Promise<Liste
     server,
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
+}
+
+function unavailable(message: string, cause?: unknown): HfmsError {
+  return new HfmsError("address_unavailable", message, {
+    hint: "choose another with --port, or end the program that has it",
+    param: "port",
+    cause,
+  });
 }
 
 /**
