@@ -60,7 +60,7 @@ export async function followClassification(
 ): Promise<ClassificationDocument> {
   let ready: ReadyEvent | undefined;
   let labels: LabelScore[] = [];
-  for await (const event of display.follow(events)) {
+  for await (const event of display.follow(withoutNotices(events))) {
     if (event.type === "ready") {
       ready = event;
       if (verbose) display.line(readyLine(event));
@@ -74,6 +74,13 @@ export async function followClassification(
     }
   }
   throw new HfmsError("internal_error", "the model stopped without an end of its answer");
+}
+
+/** The attempt to get an answer has said them already. */
+async function* withoutNotices(
+  events: AsyncIterable<ClassifyEvent>,
+): AsyncGenerator<Exclude<ClassifyEvent, { type: "notice" }>> {
+  for await (const event of events) if (event.type !== "notice") yield event;
 }
 
 /** A line that `sort` and `cut` understand. */

@@ -34,6 +34,12 @@ describe("hfms run with a model that classifies", () => {
     });
   });
 
+  it("says once what is not as asked", async () => {
+    const { code, stderr } = await hfms(home(), [...run, "--device", "cuda", input.text]);
+    expect(code).toBe(0);
+    expect(stderr.trimEnd().split("\n")).toEqual([expect.stringContaining("cuda")]);
+  });
+
   it("refuses flags of generated text by name", async () => {
     for (const flags of [
       ["--temperature", "0"],
