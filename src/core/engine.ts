@@ -2,6 +2,7 @@ import { type Config, readConfig } from "./config.js";
 import type { HardwareReport } from "./hardware/types.js";
 import type { HostPool } from "./host/host-pool.js";
 import { listModels, modelInfo, removeModel } from "./inventory.js";
+import { modelRef } from "./model-identity.js";
 import { type LoadedModel, ModelPool } from "./model-pool.js";
 import type {
   ClassifyEvent,
@@ -14,6 +15,7 @@ import type {
   GenerateEvent,
   GenerateRequest,
   LocalModel,
+  ModelAbilities,
   ModelChoice,
   ModelInfo,
   NoticeEvent,
@@ -25,11 +27,12 @@ import type {
   RankRequest,
   ReadyEvent,
   RemovedModel,
+  ResolvedName,
   RunningModel,
   TokenizeEvent,
   TokenizeRequest,
 } from "./requests.js";
-import { openRegistry, type Registry } from "./skills/registry.js";
+import { aliasesOf, openRegistry, type Registry } from "./skills/registry.js";
 import type { DiscoveredSkill } from "./skills/types.js";
 
 export interface EngineOptions {
@@ -166,6 +169,19 @@ export class Engine implements AsyncDisposable {
   /** Models on this machine: downloads and built graphs. */
   async list(): Promise<LocalModel[]> {
     return listModels(this.config, this.#registry);
+  }
+
+  /** What a model on this machine can be asked, by its files. */
+  async abilities(model: LocalModel): Promise<ModelAbilities> {
+    const { abilitiesOf } = await import("./abilities.js");
+    return abilitiesOf(model);
+  }
+
+  /** What a name means, without a look at files or the Hub. Throws model_not_found and invalid_request. */
+  resolve(choice: Pick<ModelChoice, "model" | "allowPaths">): ResolvedName {
+    const { id } = modelRef(this.#registry, choice);
+    const known = this.#registry.resolve(id);
+    return { model: id, aliases: known ? aliasesOf(known) : [], ...(known && { tasks: known.skill.tasks }) };
   }
 
   /** What is known of a model; what is not on the machine is asked of its source. */

@@ -172,6 +172,27 @@ export interface LocalModel {
   lastUsed?: string;
 }
 
+/** What a model on this machine can be asked, as far as its files say. */
+export interface ModelAbilities {
+  /** Hub pipeline tags, the main one first; none for a model that hfms does not run. */
+  tasks: string[];
+  contextLength?: number;
+  chatTemplate: boolean;
+  /** Its chat template shows tools to the model. */
+  toolTemplate: boolean;
+  /** When it came to this machine. ISO 8601. */
+  added?: string;
+}
+
+/** What a model's name means. */
+export interface ResolvedName {
+  /** Hub id, or absolute path. */
+  model: string;
+  aliases: string[];
+  /** Tasks of its skill, where it has one. */
+  tasks?: string[];
+}
+
 /** A model whose graph is on this machine, and what it takes to run it. */
 export interface PreparedModel {
   model: string;

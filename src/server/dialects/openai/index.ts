@@ -4,6 +4,7 @@ import { classify } from "./classify.js";
 import { completions } from "./completions/route.js";
 import { embeddings } from "./embeddings/route.js";
 import { errorBody } from "./error-body.js";
+import { deleteModel, model, models } from "./models/route.js";
 import { moderations } from "./moderations/route.js";
 import { rerank } from "./rerank.js";
 import { createResponse } from "./responses/route.js";
@@ -24,6 +25,9 @@ export const openai: Dialect = {
     moderations,
     tokenize,
     detokenize,
+    models,
+    model,
+    deleteModel,
   ],
   errorBody,
 };

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { NoticeEvent, ProgressEvent, ReadyEvent } from "../../../core/index.js";
 import { eventStream, type StreamEvent } from "../../event-stream.js";
 import { route } from "../../route.js";
+import { unlessStopped } from "../../unless-stopped.js";
 import { errorBody } from "../openai/error-body.js";
 import { modelName, schedulingFields } from "../openai/fields.js";
 
@@ -75,19 +76,6 @@ export const unloadModel = route({
     return { model, unloaded: await unlessStopped(server.engine.unload(model), signal) };
   },
 });
-
-/** The answers that it waits for may take longer than this request: it leaves, the unloading goes on. */
-async function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: stopped, reject } = Promise.withResolvers<never>();
-  const stop = () => reject(signal.reason);
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    return await Promise.race([work, stopped]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
-}
 
 async function* told(
   events: AsyncIterable<NoticeEvent | ProgressEvent | ReadyEvent>,
