@@ -98,9 +98,9 @@ export abstract class BaseCommand extends Command {
       take();
       return;
     }
-    const leave = () => {
+    const leave = (last: NodeJS.Signals) => {
       this.#display?.clear();
-      process.exit(name === "SIGTERM" ? 143 : 130);
+      process.exit(last === "SIGTERM" ? 143 : 130);
     };
     if (this.#takeStop) {
       const take = this.#takeStop;
@@ -108,9 +108,9 @@ export abstract class BaseCommand extends Command {
       take(name);
       return;
     }
-    if (this.#signalName) leave();
+    if (this.#signalName) leave(name);
     this.#signalName = name;
     this.#interrupt.abort(new Interrupted(name));
-    setTimeout(leave, 5000).unref();
+    setTimeout(leave, 5000, name).unref();
   };
 }

@@ -65,7 +65,7 @@ export function dispatch(route: Route, dialect: Dialect, server: ServerContext):
       cors = checkOrigin(req, server.config);
       key = authorize(req.headers, route.scope, server.keys)?.name;
       refuseLate(route, server);
-      const body = route.body ? await readBody(req, route.body, server.config) : undefined;
+      const body = route.body ? await readBody(req, route.body, server.config, stop.signal) : undefined;
       const request: RouteRequest = {
         body,
         params: decodedParams(event.context.params),

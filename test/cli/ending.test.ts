@@ -66,6 +66,7 @@ describe("a command", () => {
 
   it("ends while it waits for a reader that left in the middle of a stream", async () => {
     const { child, ended } = await waiting();
+    child.stdin.on("error", () => {});
     child.stdout.destroy();
     for (let i = 0; i < 50 && child.exitCode === null; i++) {
       child.stdin.write("a dog\n");

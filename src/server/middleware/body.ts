@@ -10,11 +10,16 @@ const MAX_DEPTH = 256;
 
 /**
  * The request's JSON, checked. Throws payload_too_large before more than the limit is read, unsupported_media_type,
- * request_timeout, and invalid_request that names the field.
+ * request_timeout, invalid_request that names the field, and the reason of `signal` when that fires.
  */
-export async function readBody<T>(request: Request, schema: ZodType<T>, config: ServerConfig): Promise<T> {
+export async function readBody<T>(
+  request: Request,
+  schema: ZodType<T>,
+  config: ServerConfig,
+  signal?: AbortSignal,
+): Promise<T> {
   requireJson(request.headers);
-  const text = await readText(request, config);
+  const text = await readText(request, config, signal);
   const result = schema.safeParse(parse(text));
   if (result.success) return result.data;
   throw invalidBody(result.error);
@@ -56,10 +61,14 @@ function requireJson(headers: Headers): void {
   });
 }
 
-async function readText(request: Request, { maxBodyBytes, bodyTimeout }: ServerConfig): Promise<string> {
+async function readText(
+  request: Request,
+  { maxBodyBytes, bodyTimeout }: ServerConfig,
+  signal: AbortSignal | undefined,
+): Promise<string> {
   const tooLarge = () =>
     new HfmsError("payload_too_large", `the body is longer than ${maxBodyBytes} bytes`, {
-      hint: "send less at a time, or start the server with a larger --max-body",
+      hint: "send less at a time, or start the server with a larger --max-body-bytes",
     });
   if (Number(request.headers.get("content-length") ?? 0) > maxBodyBytes) throw tooLarge();
   if (!request.body) return "";
@@ -69,6 +78,9 @@ async function readText(request: Request, { maxBodyBytes, bodyTimeout }: ServerC
     () => reject(new HfmsError("request_timeout", `the body did not come within ${bodyTimeout} ms`)),
     bodyTimeout,
   );
+  // A server that ends must not wait for the rest.
+  const stop = () => reject(signal?.reason);
+  signal?.addEventListener("abort", stop, { once: true });
   const parts: Uint8Array[] = [];
   let size = 0;
   try {
@@ -85,6 +97,7 @@ async function readText(request: Request, { maxBodyBytes, bodyTimeout }: ServerC
     throw new HfmsError("aborted", "the connection broke off before the body was complete", { cause: error });
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", stop);
   }
   return decode(Buffer.concat(parts));
 }
