@@ -43,4 +43,25 @@ describe("the server", () => {
     const unloaded = await server().post("/models/unload", { model: "golden/llama-gqa" });
     expect(await unloaded.json()).toEqual({ model: "golden/llama-gqa", unloaded: 1 });
   });
+
+  it.each([
+    "/etc/passwd",
+    "../../golden/llama-gqa",
+    "./model",
+    "~/model",
+    "C:\\models\\mine",
+    "model.gguf",
+    "a/b/c",
+    "https://evil.example/model",
+    "golden/../llama-gqa",
+    "golden/llama-gqa@../../main",
+    "golden/llama-gqa\u0000",
+  ])("takes %j for no model of the caller's", async (model) => {
+    for (const path of ["/models/load", "/v1/embeddings"]) {
+      const response = await server().post(path, { model, input: "a cat" });
+      const { error } = (await response.json()) as { error: { param: string } };
+      expect([400, 404]).toContain(response.status);
+      expect(error.param).toBe("model");
+    }
+  });
 });
