@@ -1,5 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { newResponse } from "../../../../src/server/dialects/openai/responses/response.js";
+import { responseObject } from "../../../../src/server/dialects/openai/responses/response-schemas.js";
 import {
   type ResponseRequest,
   responseRequest,
@@ -275,5 +277,42 @@ describe("what an answer is like", () => {
     ["heat", { temperature: 3 }, "temperature"],
   ])("is refused by name: %s", (_what, more, param) => {
     expect(refusal(more)).toMatchObject({ code: "invalid_request", param });
+  });
+});
+
+describe("any body", () => {
+  const words = fc.constantFrom(
+    ...["message", "function", "function_call", "function_call_output", "reasoning", "user", "assistant"],
+    ...["input_text", "allowed_tools", "json_schema", "json_object", "auto", "required", "f", ""],
+  );
+  const fields = fc.constantFrom(
+    ...["type", "role", "content", "text", "call_id", "name", "arguments", "output", "tools", "mode"],
+    ...["format", "schema", "parameters", "effort", "summary"],
+  );
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 4 },
+      words,
+      fc.jsonValue({ maxDepth: 1 }),
+      fc.array(tie("value"), { maxLength: 3 }),
+      fc.dictionary(fields, tie("value"), { maxKeys: 5 }),
+    ),
+  }));
+
+  it("is refused by name, or makes a request and a response", () => {
+    const field = fc.constantFrom(...Object.keys(responseRequest.shape));
+    fc.assert(
+      fc.property(fc.dictionary(field, value, { maxKeys: 4 }), (more) => {
+        const { data, error } = responseRequest.safeParse({ ...least, ...more });
+        if (error) {
+          expect(invalidBody(error)).toMatchObject({ param: expect.any(String) });
+          return;
+        }
+        expect(generateRequest(data, { model: data.model }).prompt).toEqual(expect.any(Array));
+        const response = newResponse(data, 1);
+        expect(responseObject.parse(response)).toEqual(response);
+      }),
+      { numRuns: 500 },
+    );
   });
 });
