@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import * as Args from "@oclif/core/args";
 import * as Flags from "@oclif/core/flags";
 import { BaseCommand } from "../cli/base-command.js";
@@ -76,6 +77,7 @@ Every flag is also a variable HF_SERVER_… and a setting of hfms.config.json or
   }
 
   private async serve({ config }: ReadServerConfig): Promise<void> {
+    this.signal.throwIfAborted();
     const stopped = new Promise<NodeJS.Signals>((resolve) => this.endsBy(resolve));
     const [{ openLog, serve }, { openKeyStore }] = await Promise.all([
       import("../server/index.js"),
@@ -84,7 +86,7 @@ Every flag is also a variable HF_SERVER_… and a setting of hfms.config.json or
     const log = await openLog(config);
     // Between lines of JSON there must be no others.
     const say = (text: string) => {
-      if (config.logFormat === "json") log.say(text);
+      if (config.logFormat === "json") log.say(stripVTControlCharacters(text));
       else if (!this.display.quiet) this.display.line(text);
     };
     await using keys = await openKeyStore(config, {
