@@ -6,7 +6,7 @@ import { newId } from "./answers.js";
 import { usage } from "./embeddings/schemas.js";
 import { count, modelName, optional, schedulingFields } from "./fields.js";
 import { withParamNames } from "./param-names.js";
-import { checkItems, MAX_TEXTS, text } from "./text-input.js";
+import { checkItems, oneOrListOf, text } from "./text-input.js";
 
 const classifyInput = z.union([text.min(1), z.object({ text: text.min(1), pair: text })], {
   error: "must be a text, or an object with `text` and `pair`",
@@ -14,9 +14,9 @@ const classifyInput = z.union([text.min(1), z.object({ text: text.min(1), pair: 
 
 const classifyRequest = z.object({
   model: modelName,
-  input: z
-    .union([text.min(1), z.array(classifyInput).min(1).max(MAX_TEXTS)])
-    .describe("Texts; `{text, pair}` are two that are judged together, as an extension."),
+  input: oneOrListOf(classifyInput).describe(
+    "Texts; `{text, pair}` are two that are judged together, as an extension.",
+  ),
   raw_scores: optional(z.boolean()).describe("The model's logits instead of probabilities."),
   top_k: optional(count).describe("Extension: only the best labels."),
   truncate: optional(z.boolean()).describe(
@@ -49,7 +49,7 @@ export const classify = route({
   async handle(request): Promise<z.output<typeof classifyResponse>> {
     const { body, created, server } = request;
     const { model, raw_scores: raw, top_k: topK, truncate } = body;
-    const input = typeof body.input === "string" ? [body.input] : body.input;
+    const input = Array.isArray(body.input) ? body.input : [body.input];
     checkItems(input.length, "input", server.config);
     const choice = server.models.choice(model, { keepAlive: body.keep_alive });
     const { events } = await runModel<ClassifyEvent>(request, choice, (signal) =>

@@ -5,15 +5,14 @@ import { route } from "../../route.js";
 import { newId } from "./answers.js";
 import { usage } from "./embeddings/schemas.js";
 import { count, modelName, optional, schedulingFields, unsupported } from "./fields.js";
-import { checkItems, MAX_TEXTS, text } from "./text-input.js";
+import { checkItems, listOf, text } from "./text-input.js";
 
 const rerankRequest = z.object({
   model: modelName,
   query: text.min(1),
-  documents: z
-    .array(z.union([text, z.object({ text })], { error: "must be a text, or an object with `text`" }))
-    .min(1)
-    .max(MAX_TEXTS),
+  documents: listOf(
+    z.union([text, z.object({ text })], { error: "must be a text, or an object with `text`" }),
+  ),
   top_n: optional(count).describe("Only the best ones."),
   return_documents: optional(z.boolean()).describe("Put each document's text beside its score."),
   raw_scores: optional(z.boolean()).describe(

@@ -4,17 +4,17 @@ import { runModel } from "../../../model-run.js";
 import { route } from "../../../route.js";
 import { newId } from "../answers.js";
 import { modelName, optional, schedulingFields } from "../fields.js";
-import { checkItems, MAX_TEXTS, text } from "../text-input.js";
+import { checkItems, oneOrListOf, text } from "../text-input.js";
 import { judgement } from "./judgement.js";
 
 const MAX_LABELS = 1000;
 const MAX_LABEL = 256;
 
+const notEmpty = text.min(1, { error: "must not be empty" });
+
 const moderationRequest = z.object({
   model: modelName.describe("Any text classifier."),
-  input: z.union([text.min(1), z.array(text.min(1)).min(1).max(MAX_TEXTS)], {
-    error: "must be a text or a list of texts, none of them empty",
-  }),
+  input: oneOrListOf(notEmpty),
   harmless_labels: optional(z.array(z.string().max(MAX_LABEL)).max(MAX_LABELS)).describe(
     "Extension: labels of the model that say that a text is fine.",
   ),
