@@ -45,10 +45,11 @@ const phases = {
  * @param {HTMLProgressElement} bar
  */
 function show({ phase, what, done, total, unit }, model, label, bar) {
-  const named = phase === "download" ? `${what} of ${model}` : model;
-  const amount = unit === "bytes" ? bytes : count;
-  const far = total ? `: ${amount(done)} of ${amount(total)}` : "";
-  label.textContent = `${phases[phase] ?? "Loading"} ${named}${far}`;
+  const far =
+    unit === "bytes"
+      ? `${bytes(done)} of ${bytes(total ?? 0)}`
+      : `${count(done)} of ${count(total ?? 0)} tensors`;
+  label.textContent = `${phases[phase] ?? "Loading"} ${what || model}${total ? `: ${far}` : ""}`;
   if (total) {
     bar.max = total;
     bar.value = done;

@@ -63,7 +63,10 @@ function failureResponse(status: number, meaning: string): OpenApiResponse {
   return {
     description: codes.length > 0 ? `${meaning} \`code\` is ${codes.join(" or ")}.` : meaning,
     ...((status === 429 || status === 503) && {
-      headers: { "retry-after": { description: "Seconds.", schema: { type: "integer", minimum: 0 } } },
+      headers: {
+        "retry-after": { description: "Seconds.", schema: { type: "integer", minimum: 0 } },
+        "retry-after-ms": { description: "The same, exactly.", schema: { type: "integer", minimum: 0 } },
+      },
     }),
     content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
   };

@@ -110,7 +110,7 @@ function homesOf(operations: Shown[]): Map<string, string> {
 function contents({ name, operations }: { name: string; operations: Shown[] }): Html {
   return html`<h2>${name}</h2><ul>${operations.map(
     ({ method, path, operation }) =>
-      html`<li><a href="#${operation.operationId}"><span class="method">${method}</span> ${breakable(path)}</a></li>`,
+      html`<li><a href="#${operation.operationId}"><span class="method">${method}</span> ${path}</a></li>`,
   )}</ul>`;
 }
 
@@ -122,7 +122,7 @@ function article(one: Shown, page: Page): Html {
   const failures = Object.keys(operation.responses).filter((status) => status !== "200");
   return html`
 <article id="${operation.operationId}">
-<h3><span class="method">${method}</span> <code>${breakable(path)}</code></h3>
+<h3><span class="method">${method}</span> <code>${path}</code></h3>
 <p class="lead">${upperFirst(summary)}. <small class="scope">${
     security.length === 0 ? "open to everyone" : html`scope <code>${security[0].key[0]}</code>`
   }</small></p>
@@ -177,9 +177,4 @@ function curl({ method, path, operation }: Shown, { origin }: Page): string {
 
 function quoted(text: string): string {
   return /^[\w:/.@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
-/** Long paths may break behind a slash. */
-function breakable(path: string): HtmlValue {
-  return path.split(/(?<=\/)/).map((part, index) => [index > 0 && html`<wbr>`, part]);
 }

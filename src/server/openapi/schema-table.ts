@@ -57,8 +57,10 @@ function optionsOf({ anyOf, oneOf }: JsonSchema): JsonSchema[] | undefined {
   return real && real.length > 0 ? real : undefined;
 }
 
+/** Objects that differ only in their fields are named once. */
 function joined(parts: HtmlValue[]): HtmlValue[] {
-  return parts.flatMap((part, index) => (index === 0 ? [part] : [" or ", part]));
+  const different = new Map(parts.map((part) => [html`${part}`.text, part]));
+  return [...different.values()].flatMap((part, index) => (index === 0 ? [part] : [" or ", part]));
 }
 
 /** `1 to 20`, `at most 512 characters`, `default 1`. */
@@ -91,9 +93,20 @@ function number(value: unknown): string {
   return typeof value === "number" ? value.toLocaleString("en") : String(value);
 }
 
+/** What tells one object of a choice from the others: `role "user"`. */
+function titleOf({ properties }: JsonSchema): HtmlValue {
+  const fields = Object.entries(properties as Record<string, JsonSchema>);
+  const [name, sign] =
+    fields.find(([, field]) => field.const !== undefined || Array.isArray(field.enum)) ?? [];
+  if (name === undefined || sign?.const === undefined) return "Its fields";
+  return html`<code>${name}</code> ${typeOf(sign)}`;
+}
+
 /** The fields of objects that have no name of their own. */
 function inner(schema: JsonSchema): HtmlValue {
-  if (schema.properties) return html`<details><summary>Its fields</summary>${schemaTable(schema)}</details>`;
+  if (schema.properties) {
+    return html`<details><summary>${titleOf(schema)}</summary>${schemaTable(schema)}</details>`;
+  }
   if (schema.type === "array") return inner((schema.items ?? {}) as JsonSchema);
   return optionsOf(schema)?.map(inner);
 }
