@@ -4,7 +4,9 @@ import { sharedServing } from "../../serving.js";
 
 const server = sharedServing({ config: { dtype: "fp32" } });
 const model = "golden/bert-classes";
-const inputs = golden("bert-classes").reference.inputs.filter(({ text, truncated }) => text !== "" && !truncated);
+const inputs = golden("bert-classes").reference.inputs.filter(
+  ({ text, truncated }) => text !== "" && !truncated,
+);
 const labels = ["negative", "neutral", "positive"];
 
 interface Classified {
