@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { Parser } from "@oclif/core";
 import { describe, expect, it } from "vitest";
 import { filesOf, read, root } from "./source-imports.js";
@@ -53,16 +54,15 @@ describe.each(documents)("%s", (file) => {
 
   it("shows only commands that hfms understands", async () => {
     for (const words of shownCommands(text)) {
-      const depth = [1, 2].find((n) =>
-        existsSync(path.join(root, `src/commands/${words.slice(0, n).join("/")}.ts`)),
-      );
+      const file = (depth: number) => path.join(root, `src/commands/${words.slice(0, depth).join("/")}.ts`);
+      const depth = [1, 2].find((depth) => existsSync(file(depth)));
       if (depth === undefined) {
         const others = ["--help", "--version", "help", "autocomplete", "<command>"];
         expect(others, `hfms ${words.join(" ")}`).toContain(words[0]);
         continue;
       }
       const argv = words.slice(depth);
-      const { default: command } = await import(`../src/commands/${words.slice(0, depth).join("/")}.ts`);
+      const { default: command } = await import(pathToFileURL(file(depth)).href);
       const flags = { ...command.baseFlags, ...command.flags };
       await Parser.parse(argv, { args: command.args, flags, strict: command.strict });
     }

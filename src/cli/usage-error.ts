@@ -17,7 +17,7 @@ export function reportUsageError(
   if (unknownCommand) {
     const [name, ...words] = unknownCommand.split(":");
     const commands = (config?.commandIDs ?? []).map((id) => id.replaceAll(":", " "));
-    if (config?.findTopic(name)) {
+    if (config?.findTopic(name) && !config.findCommand(name)) {
       const typed = `${name} ${words[0] ?? ""}`.trim();
       return usage(
         `unknown command "${typed}"`,
