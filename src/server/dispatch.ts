@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { H3Event } from "h3";
-import { HfmsError } from "../core/index.js";
+import { type ErrorCode, HfmsError } from "../core/index.js";
 import type { Outcome } from "./activity.js";
 import type { ServerContext } from "./context.js";
 import type { Dialect } from "./dialects/types.js";
@@ -108,15 +108,29 @@ export function answerPreflight(server: ServerContext, dialect: Dialect): (event
   };
 }
 
+/** Of the failures here, those that another try may not meet. */
+const passing = new Set<ErrorCode>([
+  "hub_error",
+  "hub_unreachable",
+  "download_failed",
+  "out_of_memory",
+  "overloaded",
+  "model_loading",
+]);
+
 /** An error as a dialect's clients read it. */
 export function errorResponse(error: HfmsError, dialect: Dialect, headers: Headers): Response {
   const { status } = error;
   const response = Response.json(dialect.errorBody(error), { status });
   if (status === 401) response.headers.set("www-authenticate", challenge(headers));
-  const retryAfter = error.retryAfter ?? (status === 429 || status === 503 ? 1 : undefined);
-  if (retryAfter !== undefined) response.headers.set("retry-after", String(Math.ceil(retryAfter)));
-  // The official clients try again at 5xx: of what fails here again and again, they should not.
-  if (status === 500 || status === 504) response.headers.set("x-should-retry", "false");
+  // The official clients try again at every 5xx: of what would fail again, they should not.
+  if (status >= 500 && !passing.has(error.code)) response.headers.set("x-should-retry", "false");
+  const retryAfter = error.retryAfter ?? (status === 429 || passing.has(error.code) ? 1 : undefined);
+  if (retryAfter !== undefined) {
+    response.headers.set("retry-after", String(Math.ceil(retryAfter)));
+    // They look at this first: whole seconds are long for what takes a part of one.
+    response.headers.set("retry-after-ms", String(Math.ceil(retryAfter * 1000)));
+  }
   return response;
 }
 

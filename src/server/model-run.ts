@@ -1,4 +1,5 @@
-import { HfmsError, type ModelChoice, type ReadyEvent } from "../core/index.js";
+import { HfmsError, type ModelChoice, type ProgressEvent, type ReadyEvent } from "../core/index.js";
+import { LoadProgress } from "./load-progress.js";
 import type { RouteRequest } from "./route.js";
 
 /** An answer on its way. */
@@ -14,6 +15,8 @@ type Answering<E> = Exclude<E, { type: "notice" | "progress" | "ready" }>;
 
 /** A stream begins before its first event when that takes longer than this; comments then keep the connection. */
 const STREAM_PATIENCE_MS = 3000;
+/** A model that is there says so sooner, however busy the machine is; one that is not tells of its loading. */
+const SILENCE_MS = 2000;
 
 /**
  * Begins work on a model and waits until the model is loaded, and in a stream until there is something to send. What
@@ -32,7 +35,8 @@ export async function runModel<E extends { type: string }>(
   await server.models.admit(choice);
   const events = begin(signal);
   let ready: ReadyEvent | undefined;
-  const first = untilReady<E>(events).then(async (found) => {
+  const progress = new LoadProgress();
+  const first = untilReady<E>(events, progress).then(async (found) => {
     activity.state = "waiting";
     ready = found.ready;
     // What is refused now still has a status of its own: in a stream it would be an event.
@@ -40,15 +44,16 @@ export async function runModel<E extends { type: string }>(
   });
   const { loadTimeout } = server.config;
   const patience = streaming ? Math.min(STREAM_PATIENCE_MS, loadTimeout) : loadTimeout;
-  const found = await within(first, patience);
+  let found = await within(first, patience);
+  if (!found && streaming) return { ready, events: late(request, first, events) };
+  found ??= (await within(Promise.race([first, progress.begun]), SILENCE_MS)) || undefined;
   if (found) return { ready: found.ready, events: counted(request, found.step, events) };
-  if (streaming) return { ready, events: late(request, first, events) };
+  const { secondsLeft } = server.models.keepLoading(choice, progress);
   const error = new HfmsError("model_loading", `${choice.model} is being loaded`, {
-    hint: "try again in some seconds; `/status` shows how far it is",
+    hint: `try again in ${secondsLeft < 2 ? "a second" : `${Math.ceil(secondsLeft)} seconds`}`,
     param: "model",
-    retryAfter: 5,
+    retryAfter: secondsLeft,
   });
-  server.models.keepLoading(choice);
   stop.abort(error);
   await first.catch(() => {});
   throw error;
@@ -60,13 +65,17 @@ interface Found<E> {
   step?: IteratorResult<E>;
 }
 
-async function untilReady<E extends { type: string }>(events: AsyncGenerator<E>): Promise<Found<E>> {
+async function untilReady<E extends { type: string }>(
+  events: AsyncGenerator<E>,
+  progress: LoadProgress,
+): Promise<Found<E>> {
   for (;;) {
     const step = await events.next();
     if (step.done) return { step };
     const { type } = step.value;
     if (type === "ready") return { ready: step.value as unknown as ReadyEvent };
-    if (type !== "notice" && type !== "progress") return { step };
+    if (type === "progress") progress.hear(step.value as unknown as ProgressEvent);
+    else if (type !== "notice") return { step };
   }
 }
 

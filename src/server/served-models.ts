@@ -7,6 +7,7 @@ import {
   type ReadyEvent,
 } from "../core/index.js";
 import type { ServerConfig } from "./config/schema.js";
+import type { LoadProgress } from "./load-progress.js";
 
 type LoadEvent = NoticeEvent | ProgressEvent | ReadyEvent;
 
@@ -17,7 +18,7 @@ const FOR_EVER = -1;
 export class ServedModels {
   readonly #engine: Engine;
   readonly #config: ServerConfig;
-  readonly #loading = new Set<string>();
+  readonly #loading = new Map<string, LoadProgress>();
 
   constructor(engine: Engine, config: ServerConfig) {
     this.#engine = engine;
@@ -74,17 +75,20 @@ export class ServedModels {
     }
   }
 
-  /** Goes on loading what a request could not wait for. */
-  keepLoading(choice: ModelChoice): void {
+  /** Goes on loading what a request could not wait for: from `progress` on, or from where that has come to. */
+  keepLoading(choice: ModelChoice, progress: LoadProgress): LoadProgress {
     const key = JSON.stringify(choice);
-    if (this.#loading.has(key)) return;
-    this.#loading.add(key);
-    void this.#drain(choice).finally(() => this.#loading.delete(key));
+    const begun = this.#loading.get(key);
+    if (begun) return begun;
+    this.#loading.set(key, progress);
+    void this.#drain(choice, progress).finally(() => this.#loading.delete(key));
+    return progress;
   }
 
-  async #drain(choice: ModelChoice): Promise<void> {
+  async #drain(choice: ModelChoice, progress: LoadProgress): Promise<void> {
     try {
-      for await (const _ of this.#engine.load(choice));
+      for await (const event of this.#engine.load(choice))
+        if (event.type === "progress") progress.hear(event);
     } catch {
       // The next request gets the error.
     }

@@ -3,7 +3,7 @@ import type { ServerConfig } from "../config/schema.js";
 
 /** Methods and headers that pages of other origins may use. */
 const ALLOWED_METHODS = "GET, POST, DELETE, OPTIONS";
-const EXPOSED_HEADERS = "x-request-id, openai-processing-ms, retry-after";
+const EXPOSED_HEADERS = "x-request-id, openai-processing-ms, retry-after, retry-after-ms, x-should-retry";
 const PREFLIGHT_SECONDS = "600";
 
 /**
