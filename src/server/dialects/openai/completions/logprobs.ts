@@ -32,12 +32,13 @@ export class LogprobsWriter {
 
   #top({ bytes, logprob, top }: SpelledLogprob): Record<string, number> | null {
     if (logprob === null) return null;
-    const own = { bytes, logprob };
-    // Several tokens may be spelled alike: the likeliest of them is told.
-    const ranked = [...(this.#likeliest ? top : []), own].map(
-      ({ bytes: spelling, logprob: value }) => [tokenText(spelling), finite(value ?? IMPOSSIBLE)] as const,
-    );
-    return Object.fromEntries(ranked.toReversed());
+    const told = new Map<string, number>();
+    for (const one of [...(this.#likeliest ? top : []), { bytes, logprob }]) {
+      const token = tokenText(one.bytes);
+      // Several tokens may be spelled alike: the likeliest of them is told.
+      if (!told.has(token)) told.set(token, finite(one.logprob ?? IMPOSSIBLE));
+    }
+    return Object.fromEntries(told);
   }
 
   /** Special tokens have no place in the text, and decoders drop the space before its first word. */
