@@ -23,7 +23,8 @@ export function startChat() {
   // Reachable by keyboard, so that it can be scrolled without a mouse.
   scroll.tabIndex = 0;
   const settings = byId("chat-settings", HTMLDetailsElement);
-  settings.open = matchMedia("(min-width: 60rem)").matches;
+  const beside = matchMedia("(min-width: 60rem)");
+  settings.open = beside.matches;
 
   const follow = followEnd(scroll);
   new ResizeObserver(follow).observe(list);
@@ -97,6 +98,8 @@ export function startChat() {
       ),
     );
     input.value = "";
+    // Above the conversation they take its room.
+    if (!beside.matches) settings.open = false;
     follow({ always: true });
     void answer();
   });

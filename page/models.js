@@ -210,6 +210,8 @@ function updateKnown(row, { capabilities = [], status, size, max_model_len, dtyp
     dtype && device && `${dtype} on ${device}`,
     status,
   ]);
+  const button = row.querySelector("button");
+  if (button) button.hidden = status === "loaded" || status === "loading";
 }
 
 /**

@@ -92,7 +92,7 @@ function tiles(
     speed,
     ...tile("Requests now", count(active.filter(isWork).length)),
     ...tile(
-      "Answered",
+      "Requests answered",
       count(totals.completed),
       `${count(totals.refused)} refused, ${count(totals.failed)} failed, ${count(totals.cancelled)} left`,
     ),

@@ -148,7 +148,34 @@ describe.skipIf(!chromiumPath)(`the web page in Chromium${withoutChromium}`, () 
       expect(await page.locator("progress").count()).toBe(0);
     });
 
-    it("never makes markup of what a model or a person writes", async () => {
+    it("shows thoughts folded, and Markdown without ever making markup of what a model writes", async () => {
+      const page = await open("/");
+      await page.evaluate(`import("/page/answer.js").then(({ answerItem }) => {
+        const answer = answerItem("a model");
+        document.getElementById("chat-messages").append(answer.item);
+        document.getElementById("chat-empty").hidden = true;
+        answer.addReasoning("Is it <b>bold</b>?");
+        answer.addText("It is **bold**, \\u0060x = 1\\u0060:\\n\\n1. <img src=x onerror=alert(1)>\\n2. two\\n\\n");
+        answer.addText("\\u0060\\u0060\\u0060html\\n<script>alert(1)</script>\\n\\u0060\\u0060\\u0060\\n## End");
+        answer.finish({ reason: "stop", usage: { prompt_tokens: 3, completion_tokens: 1 } });
+      })`);
+      const answer = page.locator(".answer");
+      await answer.locator(".foot span").waitFor();
+      expect(await page.locator("main :is(img, script, b)").count()).toBe(0);
+      expect(await answer.locator("strong").textContent()).toBe("bold");
+      expect(await answer.locator("p code").textContent()).toBe("x = 1");
+      expect(await answer.locator("ol li").allTextContents()).toEqual([
+        "<img src=x onerror=alert(1)>",
+        "two",
+      ]);
+      expect(await answer.locator("pre").textContent()).toBe("<script>alert(1)</script>");
+      expect(await answer.getByText("Is it <b>bold</b>?").isVisible()).toBe(false);
+      await answer.getByText(/^Thought for/).click();
+      expect(await answer.getByText("Is it <b>bold</b>?").isVisible()).toBe(true);
+      expect(await photograph(page, "answer")).toEqual([]);
+    });
+
+    it("never makes markup of what a person writes", async () => {
       const page = await open("/");
       await chatWith(page, "golden/<img src=x onerror=alert(1)>");
       await say(page, "<img src=x onerror=alert(1)><script>alert(1)</script>");
