@@ -42,6 +42,8 @@ export async function runModel<E extends { type: string }>(
     // What is refused now still has a status of its own: in a stream it would be an event.
     return streaming && !found.step ? { ready, step: await events.next() } : found;
   });
+  // A client may leave before anybody waits for it.
+  first.catch(() => {});
   const { loadTimeout } = server.config;
   const patience = streaming ? Math.min(STREAM_PATIENCE_MS, loadTimeout) : loadTimeout;
   let found = await within(first, patience);

@@ -14,11 +14,16 @@ type LoadEvent = NoticeEvent | ProgressEvent | ReadyEvent;
 /** `keepAlive` of a model that stays until it is unloaded. */
 const FOR_EVER = -1;
 
+/** Looking at the disk for every request would cost more than embedding a text. */
+const BELIEVED_MS = 10_000;
+
 /** Which models requests may name, and how they are loaded. */
 export class ServedModels {
   readonly #engine: Engine;
   readonly #config: ServerConfig;
   readonly #loading = new Map<string, LoadProgress>();
+  /** Names that were found on the disk, and until when that is believed. */
+  readonly #found = new Map<string, number>();
 
   constructor(engine: Engine, config: ServerConfig) {
     this.#engine = engine;
@@ -56,11 +61,17 @@ export class ServedModels {
   async admit({ model }: ModelChoice): Promise<void> {
     const { modelAccess, models } = this.#config;
     if (modelAccess !== "local" || models.includes(model)) return;
+    if ((this.#found.get(model) ?? 0) > performance.now()) return;
     // Neither a revision nor a size: `smollm2:360m` is an alias of its own.
     const names = [model, model.replace(/@.*$/, ""), model.replace(/[@:].*$/, "")];
     const here = await this.#engine.list();
-    if (here.some((one) => names.includes(one.model) || one.aliases.some((alias) => names.includes(alias))))
+    const isHere = here.some(({ model: id, aliases }) =>
+      [id, ...aliases].some((name) => names.includes(name)),
+    );
+    if (isHere) {
+      this.#found.set(model, performance.now() + BELIEVED_MS);
       return;
+    }
     throw new HfmsError("model_not_found", `the model \`${model}\` is not on this machine`, {
       hint: "its operator can bring it with `hfms pull`, or let requests do so with --model-access any",
       param: "model",
