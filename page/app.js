@@ -11,7 +11,7 @@ const views = ["chat", "embed", "models", "status"];
 
 const chat = startChat();
 const embed = startEmbed();
-const models = startModels({ changed: showModels });
+const models = startModels();
 const status = startStatus();
 
 async function showModels() {
@@ -49,7 +49,8 @@ const states = {
   stopped: "stopped",
 };
 
-let wasReachable = false;
+/** What was in memory when the list of models was asked for. */
+let listed = "unknown";
 watchStatus((found, error) => {
   const state = byId("server-state");
   const text = found ? states[found.state] : error?.status === 401 ? "needs a key" : "not reachable";
@@ -57,9 +58,10 @@ watchStatus((found, error) => {
   const label = state.querySelector(".label");
   // A live region that is written to is read out.
   if (label && label.textContent !== text) label.textContent = text;
-  // It has come back, or has a key now: its models may be others.
-  if (found && !wasReachable) void showModels();
-  wasReachable = found !== undefined;
+  // What is in memory has changed; or the server has come back, or has a key now.
+  const running = found?.models.map(({ model, state: how }) => `${model} ${how}`).join() ?? "unknown";
+  if (found && running !== listed) void showModels();
+  listed = running;
 });
 
 addEventListener("hashchange", () => showView({ focus: true }));

@@ -9,12 +9,8 @@ import { showRows } from "./rows.js";
 /** @typedef {import("./feed.js").RunningModel} RunningModel */
 /** @typedef {import("./model-choice.js").KnownModel} KnownModel */
 
-/**
- * The view of the models: those in memory, and those that can be named.
- *
- * @param {{ changed(): void }} options `changed` hears that another model was loaded or unloaded
- */
-export function startModels({ changed }) {
+/** The view of the models: those in memory, and those that can be named. */
+export function startModels() {
   const work = byId("models-work");
   const running = byId("models-running");
   const known = byId("models-known");
@@ -37,7 +33,6 @@ export function startModels({ changed }) {
           `${ready.model} is in memory: ${ready.dtype} on ${ready.device}, after ${duration(ready.load_ms / 1000)}.`,
         );
       await refreshStatus();
-      changed();
     } catch (error) {
       if (controller.signal.aborted) shown.remove();
       else fail(shown, error);
@@ -57,7 +52,6 @@ export function startModels({ changed }) {
       say(shown, `${model} is no longer in memory.`);
       byId("models-title").focus();
       await refreshStatus();
-      changed();
     } catch (error) {
       fail(shown, error);
     } finally {

@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { KeyStore } from "../../src/server/keys/key-store.js";
@@ -17,7 +16,6 @@ import { type Serving, serving, sharedServing } from "./serving.js";
 
 const LLAMA = "golden/llama-gqa";
 const BERT = "golden/bert-mean";
-const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
 describe.skipIf(!chromiumPath)(`the web page in Chromium${withoutChromium}`, () => {
   const server = sharedServing();
@@ -316,7 +314,7 @@ const NAME_OF_FOCUS = `(() => {
 /** Rules of axe-core that the page breaks, with the places. */
 async function faults(page: Page, part: string): Promise<unknown> {
   // The policy of the page lets no script in: the debugger's connection does.
-  await page.evaluate(readFileSync(axe, "utf8"));
+  await page.evaluate(axe.source);
   return page.evaluate(`axe.run({ include: ${JSON.stringify(part.split(", "))} }, { resultTypes: ["violations"] }).then(({ violations }) =>
     violations.map(({ id, nodes }) => ({ id, places: nodes.map(({ html, failureSummary }) => html.slice(0, 120) + failureSummary) })))`);
 }
