@@ -18,6 +18,7 @@ const reports = [
   "stall",
   "embed",
   "hosts",
+  "serve",
   "prototype",
   "startup",
 ]

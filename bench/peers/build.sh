@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds what hfms is measured against, out of packages: bash bench/peers/build.sh [DIR]
 # Takes about ten minutes on two cores. Needs python3 with pip and venv, cmake, a C++ compiler and npm. What is there already is kept.
-#   DIR/llama.cpp/   llama-bench, llama-batched-bench and llama-quantize, compiled for this processor
+#   DIR/llama.cpp/   llama-bench, llama-batched-bench, llama-quantize and llama-server, compiled for this processor
 #   DIR/models/      SmolLM2-135M-Instruct as GGUF: Q4_1 as published, Q8_0 and Q4_0 made from it; all-MiniLM-L6-v2 in Hub
 #                    layout; both with the ONNX files that transformers.js loads
 # transformers.js goes into node_modules beside this file. DIR is bench/peers/built unless it is given.
@@ -54,7 +54,7 @@ if [ ! -e "$dir/models/minilm/model.safetensors" ]; then
 fi
 
 # llama.cpp out of the source package of its Python binding, with its own flags for this very processor.
-if [ ! -x "$dir/llama.cpp/llama-batched-bench" ]; then
+if [ ! -x "$dir/llama.cpp/llama-server" ]; then
   archive=$dir/source/llama_cpp_python-$llama_cpp_python.tar.gz
   if [ ! -e "$archive" ]; then
     say "fetching llama-cpp-python $llama_cpp_python"
@@ -65,8 +65,8 @@ if [ ! -x "$dir/llama.cpp/llama-batched-bench" ]; then
   log=$dir/source/llama.cpp.log
   say "compiling llama.cpp (its output is in $log)"
   cmake -S "$source" -B "$source/build" -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON -DLLAMA_CURL=OFF \
-    -DLLAMA_BUILD_TESTS=OFF >"$log" 2>&1
-  cmake --build "$source/build" -j "$(nproc)" -t llama-bench llama-batched-bench llama-quantize >>"$log" 2>&1
+    -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_UI=OFF >"$log" 2>&1
+  cmake --build "$source/build" -j "$(nproc)" -t llama-bench llama-batched-bench llama-quantize llama-server >>"$log" 2>&1
   cp -a "$source/build/bin/." "$dir/llama.cpp/"
   say "llama.cpp is ready"
 fi
