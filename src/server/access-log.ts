@@ -10,6 +10,8 @@ export interface AccessEntry {
   status: number;
   ms: number;
   outcome: string;
+  /** Asked again and again by pages and probes: of interest only to who looks for faults. */
+  routine: boolean;
   /** The API key's name. */
   key?: string;
   model?: string;
@@ -32,8 +34,8 @@ export const silentLog: ServerLog = { access: () => {}, failure: () => {}, say: 
 export async function openLog({ logLevel, logFormat }: ServerConfig): Promise<ServerLog> {
   const log = pino({ level: logLevel }, logFormat === "json" ? pino.destination(2) : await forPeople());
   return {
-    access({ method, route, status, ms, ...more }) {
-      const level = more.outcome === "failed" ? "error" : "info";
+    access({ method, route, status, ms, routine, ...more }) {
+      const level = more.outcome === "failed" ? "error" : routine ? "debug" : "info";
       log[level]({ ...more, status, ms: Math.round(ms) }, `${method} ${route} ${status}`);
     },
     failure: (error, id) => log.error({ id, err: error.cause ?? error }, error.message),

@@ -42,6 +42,7 @@ export function dispatch(route: Route, dialect: Dialect, server: ServerContext):
         status,
         ms: performance.now() - start,
         outcome,
+        routine: isRoutine(route),
         ...(key !== undefined && { key }),
         ...(activity.model !== undefined && { model: activity.model.slice(0, 100) }),
         ...(activity.promptTokens > 0 && { prompt_tokens: activity.promptTokens }),
@@ -160,8 +161,13 @@ function checkHeaders(headers: Headers, { config }: ServerContext): void {
 
 /** While the server ends, it only says how it is. */
 function refuseLate(route: Route, server: ServerContext): void {
-  if (route.tag === "Operations" || !ending(server)) return;
+  if (isRoutine(route) || !ending(server)) return;
   throw new HfmsError("overloaded", "the server is about to stop", { hint: "try again", retryAfter: 5 });
+}
+
+/** What pages and probes ask again and again. */
+function isRoutine({ method, tag }: Route): boolean {
+  return method === "GET" && (tag === "Operations" || tag === "Documentation");
 }
 
 function ending({ lifecycle }: ServerContext): boolean {
