@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import OpenAI from "openai";
@@ -7,6 +7,7 @@ import { Engine, type EngineOptions } from "../../src/core/engine.js";
 import { readConfig } from "../../src/core/index.js";
 import { presetConfig } from "../../src/server/config/presets.js";
 import { type RunningServer, type ServeOptions, type ServerConfig, serve } from "../../src/server/index.js";
+import { fillCache } from "../golden-cache.js";
 
 /** A server of its own for the tests of one file, and what talks to it. */
 export interface Serving {
@@ -27,8 +28,6 @@ export interface ServingOptions extends ServeOptions, EngineOptions {
   /** Of the engine: HFMS_… */
   env?: Record<string, string>;
 }
-
-const goldens = path.resolve(import.meta.dirname, "../golden");
 
 /** Starts a server on a free port. Its Hub cache holds the goldens, as `golden/llama-gqa` and so on. */
 export async function serving({ config, env, isolation, ...options }: ServingOptions = {}): Promise<Serving> {
@@ -66,17 +65,4 @@ export function sharedServing(options?: ServingOptions): () => Serving {
   });
   afterAll(() => server?.[Symbol.asyncDispose]());
   return () => server;
-}
-
-/** The cache of huggingface_hub: https://huggingface.co/docs/huggingface_hub/guides/manage-cache. */
-async function fillCache(cache: string): Promise<void> {
-  const commit = "0".repeat(40);
-  const folders = await readdir(goldens, { withFileTypes: true });
-  for (const { name } of folders.filter((entry) => entry.isDirectory() && entry.name !== "recipes")) {
-    const repository = path.join(cache, `models--golden--${name}`);
-    await mkdir(path.join(repository, "refs"), { recursive: true });
-    await mkdir(path.join(repository, "snapshots"));
-    await writeFile(path.join(repository, "refs", "main"), commit);
-    await symlink(path.join(goldens, name), path.join(repository, "snapshots", commit), "dir");
-  }
 }
