@@ -73,7 +73,10 @@ const { values, positionals } = parseArgs({
   options: { home: { type: "string" }, chat: { type: "string" }, embed: { type: "string" } },
 });
 const unknown = positionals.find((name) => !Object.hasOwn(clients, name));
-if (unknown) throw new Error(`"${unknown}" is none of ${Object.keys(clients).join(", ")}`);
+if (unknown) {
+  process.stderr.write(`"${unknown}" is none of ${Object.keys(clients).join(", ")}\n`);
+  process.exit(2);
+}
 
 const names = positionals.length > 0 ? positionals : Object.keys(clients);
 await using servers = await startServers(values);
@@ -116,7 +119,7 @@ function pytest({ folder }: Client): string[] {
 
 function npmCi({ folder }: Client): void {
   once(path.join(folder, "node_modules"), path.join(folder, "package-lock.json"), () =>
-    installed("npm", ["ci", "--no-audit", "--no-fund"], folder),
+    installed("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], folder),
   );
 }
 
@@ -129,7 +132,7 @@ function pipInstall({ folder }: Client): void {
   once(venv, lock, () => {
     rmSync(venv, { recursive: true, force: true });
     const made = spawnSync("python3", ["-m", "venv", venv], { encoding: "utf8" });
-    if (made.status !== 0) throw new Missing(`python3 can't make a virtual environment: ${lastLine(made)}`);
+    if (made.status !== 0) throw new Missing(`python3 can't make a virtual environment: ${reason(made)}`);
     const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"];
     installed(python(folder), [...pip, "-r", lock], folder);
   });
@@ -159,12 +162,14 @@ function installed(program: string, args: string[], cwd: string): void {
   const done = spawnSync(program, args, { cwd, encoding: "utf8" });
   if (done.status === 0) return;
   process.stderr.write(done.stderr ?? "");
-  const why = done.error ? `${program} is not installed` : lastLine(done);
+  const why = done.error ? `${program} is not installed` : reason(done);
   throw new Missing(`its packages can't be installed: ${why}. Is a package registry within reach?`);
 }
 
-function lastLine({ stderr }: { stderr: string }): string {
-  return stderr.trim().split("\n").at(-1) ?? "";
+/** Of what npm and pip say, the first error is the reason. */
+function reason({ stderr, stdout }: { stderr: string; stdout: string }): string {
+  const lines = [stderr, stdout].flatMap((text) => text.trim().split("\n"));
+  return lines.find((line) => /error/i.test(line)) ?? lines[0];
 }
 
 function say(text: string): void {
