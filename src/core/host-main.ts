@@ -1,7 +1,7 @@
 import type { Config } from "./config.js";
 import { Engine } from "./engine.js";
 import { HostServer } from "./host/host-server.js";
-import type { HostedEngine, ToHost } from "./host/protocol.js";
+import type { FromHost, HostedEngine, ToHost } from "./host/protocol.js";
 
 /**
  * The program of a host: one model's engine in a process of its own, for the engine whose child it is. It ends with
@@ -13,16 +13,27 @@ process.on("message", (message: ToHost) => {
   if (message.type === "open") {
     process.title = message.title;
     const { config } = message;
-    server = new HostServer(hosted(config), (answer) => {
-      // A parent that is gone reads nothing; `disconnect` follows.
-      if (process.connected) process.send?.(answer, undefined, undefined, () => {});
-    });
+    server = new HostServer(hosted(config), post);
   }
   if (message.type === "close") server?.close().finally(end);
   else server?.receive(message);
 });
 process.on("disconnect", end);
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+
+let unsent: FromHost[] = [];
+
+/** A step of the model brings tokens to many calls at once: what one turn of the event loop brings goes as one message. */
+function post(message: FromHost): void {
+  if (unsent.push(message) === 1) setImmediate(sendAll);
+}
+
+function sendAll(): void {
+  const messages = unsent;
+  unsent = [];
+  // A parent that is gone reads nothing; `disconnect` follows.
+  if (process.connected) process.send?.(messages, undefined, undefined, () => {});
+}
 
 /** Not `exit`: the runtime's threads may be in the middle of a run, and its destructors would wait or crash. */
 function end(): void {

@@ -95,7 +95,9 @@ export class HostProcess implements AsyncDisposable {
   private constructor(child: ChildProcess, onExit: HostProcessOptions["onExit"]) {
     this.#child = child;
     this.pid = child.pid as number;
-    child.on("message", (message) => this.#receive(message as FromHost));
+    child.on("message", (messages) => {
+      for (const message of messages as FromHost[]) this.#receive(message);
+    });
     // A message that can't be sent any more: `exit` tells the rest.
     child.on("error", () => {});
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {

@@ -64,7 +64,7 @@ export type ToHost =
   /** Stop everything and end. */
   | { type: "close" };
 
-/** From a host to the engine's process. A call ends with one `end` or `error`. */
+/** From a host to the engine's process, in lists. A call ends with one `end` or `error`. */
 export type FromHost =
   | { type: "event"; id: number; event: Calls[Method]["event"] }
   | { type: "end"; id: number; result: Calls[Method]["result"] }
