@@ -116,6 +116,17 @@ export class AnswerCursor {
     return false;
   }
 
+  /** Steps over space and `text`, and over the beginning of it where the answer breaks off in it. */
+  *closing(text: string): Reading<boolean> {
+    if (yield* this.spaced(text)) return true;
+    const start = this.position;
+    yield* this.space();
+    const { ahead } = this;
+    if (this.#ended && ahead !== "" && text.startsWith(ahead)) return this.take(ahead.length) !== "";
+    this.rewind(start);
+    return false;
+  }
+
   /** Text up to `end`, which is stepped over; undefined where it never comes. */
   *upTo(end: string): Reading<string | undefined> {
     let text = "";

@@ -57,6 +57,15 @@ describe("an answer's parser", () => {
     });
   });
 
+  it("makes no text of a closing tag in which the answer breaks off", () => {
+    const call = '<tool_call>{"name": "f", "arguments": {}}';
+    for (const rest of ["\n", "\n<", "</tool_call", "</tool_call>"]) {
+      const read = parse({ toolFormat: format("hermes"), tools }, [...call, ...rest]);
+      expect(read).toMatchObject({ text: "", calls: [{ name: "f", arguments: "{}" }] });
+    }
+    expect(parse({ toolFormat: format("hermes"), tools }, [`${call}\n<b`]).text).toBe("\n<b");
+  });
+
   it("takes a bare object for a call only at the start of a line, and only with arguments", () => {
     const options = { toolFormat: format("json"), tools };
     for (const text of [

@@ -91,7 +91,7 @@ function* readTagged(calls: CallReader, { start, end, quote }: Tags): Reading<bo
   calls.write(empty ? "{}" : "}");
   calls.end();
   calls.commit();
-  if (yield* cursor.spaced(end)) calls.commit();
+  if (yield* cursor.closing(end)) calls.commit();
   return true;
 }
 
@@ -160,7 +160,7 @@ function* readGemma3(calls: CallReader): Reading<boolean> {
     const listed = (yield* cursor.peek()) === "[";
     if (!(yield* listed ? readPythonicCalls(calls) : readPythonicCall(calls))) return false;
     calls.commit();
-    if (yield* cursor.spaced("```")) calls.commit();
+    if (yield* cursor.closing("```")) calls.commit();
     return true;
   }
   if ((yield* cursor.peek()) === "[") return yield* readPythonicCalls(calls);

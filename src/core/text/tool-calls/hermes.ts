@@ -37,6 +37,6 @@ export function* readTagged(calls: CallReader): Reading<boolean> {
     if (!(yield* readTaggedCall(calls))) return false;
   } else if (!(yield* readJsonCall(calls))) return false;
   calls.commit();
-  if (yield* cursor.spaced("</tool_call>")) calls.commit();
+  if (yield* cursor.closing("</tool_call>")) calls.commit();
   return true;
 }

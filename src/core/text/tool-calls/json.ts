@@ -38,6 +38,6 @@ function* read(calls: CallReader): Reading<boolean> {
     if (!(yield* readJsonCall(calls, { bare: true }))) return false;
     calls.commit();
   }
-  if (fenced && (yield* cursor.spaced(FENCE))) calls.commit();
+  if (fenced && (yield* cursor.closing(FENCE))) calls.commit();
   return true;
 }

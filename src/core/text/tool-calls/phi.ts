@@ -45,6 +45,6 @@ function* read(calls: CallReader): Reading<boolean> {
     if (!(yield* readJsonCall(calls))) return false;
     calls.commit();
   } else if (!(yield* readJsonCalls(calls))) return false;
-  if (tagged && (yield* cursor.spaced(END))) calls.commit();
+  if (tagged && (yield* cursor.closing(END))) calls.commit();
   return true;
 }
