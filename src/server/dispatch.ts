@@ -66,6 +66,7 @@ export function dispatch(route: Route, dialect: Dialect, server: ServerContext):
       cors = checkOrigin(req, server.config);
       key = authorize(req.headers, route.scope, server.keys)?.name;
       refuseLate(route, server);
+      refuseMany(route, server);
       const body = route.body ? await readBody(req, route.body, server.config, stop.signal) : undefined;
       const request: RouteRequest = {
         body,
@@ -163,6 +164,15 @@ function checkHeaders(headers: Headers, { config }: ServerContext): void {
 function refuseLate(route: Route, server: ServerContext): void {
   if (isRoutine(route) || !ending(server)) return;
   throw new HfmsError("overloaded", "the server is about to stop", { hint: "try again", retryAfter: 5 });
+}
+
+/** A queue without an end would only make everybody wait longer than they are willing to. */
+function refuseMany(route: Route, { activities, config }: ServerContext): void {
+  if (isRoutine(route) || activities.active.length <= config.maxRequests) return;
+  throw new HfmsError("rate_limit_exceeded", `${config.maxRequests} requests are being answered already`, {
+    hint: "try again in a second",
+    retryAfter: 1,
+  });
 }
 
 /** What pages and probes ask again and again. */

@@ -60,6 +60,25 @@ describe("a client that leaves", () => {
   });
 });
 
+describe("a server that has enough to do", () => {
+  it("tells more clients to come back, and goes on answering what it has", async () => {
+    await using server = await serving({ config: { maxRequests: 2 } });
+    await server.post("/models/load", { model });
+    const leave = new AbortController();
+    const ask = () => server.post("/v1/chat/completions", { ...long, n: 8 }, { signal: leave.signal });
+    const answers = [await ask(), await ask()];
+    const refused = server.client().chat.completions.create({ ...long, messages: [...long.messages] });
+    await expect(refused).rejects.toBeInstanceOf(OpenAI.RateLimitError);
+    await expect(refused).rejects.toMatchObject({ code: "rate_limit_exceeded", type: "requests" });
+    expect((await server.fetch("/health")).status).toBe(200);
+    expect(answers.map(({ status: code }) => code)).toEqual([200, 200]);
+    leave.abort();
+    await until(server, (now) => chatting(now).length === 0);
+    const again = await server.post("/v1/chat/completions", { ...long, stream: false, max_tokens: 2 });
+    expect(again.status).toBe(200);
+  });
+});
+
 describe("a model that is being loaded", () => {
   it("is not waited for longer than allowed, and is there for a later try", async () => {
     await using server = await serving({ config: { loadTimeout: 1 } });

@@ -36,6 +36,8 @@ export interface ServerConfig {
   /** An idle connection stays open for so long. */
   connectionKeepAlive: number;
   maxConnections: number;
+  /** Requests that are answered or wait at the same time, those of pages and probes aside. */
+  maxRequests: number;
   maxBodyBytes: number;
   maxHeaderBytes: number;
   /** Texts or messages of one request. */

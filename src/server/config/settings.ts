@@ -240,6 +240,15 @@ export const settings = {
     default: 1024,
     summary: "connections at the same time",
   },
+  maxRequests: {
+    flag: "max-requests",
+    group: "LIMIT",
+    kind: "count",
+    min: 1,
+    max: 65_535,
+    default: 256,
+    summary: "requests that are answered or wait at the same time; more are told to come back",
+  },
   maxBodyBytes: {
     flag: "max-body-bytes",
     group: "LIMIT",
