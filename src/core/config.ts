@@ -19,8 +19,11 @@ export interface Config {
   proxy: { http?: string; https?: string; no?: string };
   /** Intra-op threads of the runtime: HFMS_THREADS; by default the cores this process may use. */
   threads?: number;
-  /** The runtime's threads wait busily for each other: HFMS_SPIN. By default only where models run in one process. */
-  spin?: boolean;
+  /**
+   * The runtime's threads wait busily for each other: for ever, never, or for so many microseconds before they sleep.
+   * HFMS_SPIN. By default for ever where models run in one process, and for moments where each has its own.
+   */
+  spin?: boolean | number;
   /** How long a model host without requests stays, in milliseconds; negative: for ever. HFMS_KEEP_ALIVE, 5 minutes. */
   keepAlive?: number;
   /** What model hosts may take together: bytes, or up to 1 a share of the memory there is. HFMS_MEMORY, 0.8. */
@@ -81,7 +84,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
       no: env.no_proxy || env.NO_PROXY || undefined,
     },
     threads: threads > 0 ? threads : undefined,
-    spin: env.HFMS_SPIN ? TRUE.has(env.HFMS_SPIN.toLowerCase()) : undefined,
+    spin: spinning(env.HFMS_SPIN),
     keepAlive: duration(env.HFMS_KEEP_ALIVE),
     memoryBudget: memory(env.HFMS_MEMORY),
     sequences: whole(env.HFMS_SEQUENCES),
@@ -117,6 +120,13 @@ function memory(value: string | undefined): number | undefined {
   const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*(%|[kmgt]?)(?:i?b)?\s*$/i.exec(value ?? "") ?? [];
   if (number === undefined || !(Number(number) > 0)) return undefined;
   return unit === "%" ? Math.min(1, Number(number) / 100) : Number(number) * BYTES[unit.toLowerCase()];
+}
+
+/** "1" and "0" are yes and no; "50us" is a time. */
+function spinning(value: string | undefined): boolean | number | undefined {
+  if (!value) return undefined;
+  const [, microseconds] = /^\s*(\d+)\s*us\s*$/i.exec(value) ?? [];
+  return microseconds === undefined ? TRUE.has(value.toLowerCase()) : Number(microseconds);
 }
 
 function whole(value: string | undefined): number | undefined {

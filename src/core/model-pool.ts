@@ -322,7 +322,7 @@ export class ModelPool implements AsyncDisposable {
   async #open(directory: string, manifest: GraphManifest, machine: Machine): Promise<LoadedModel["runner"]> {
     const { info, parameters } = manifest;
     const { threads = os.availableParallelism(), spin = true } = this.#config;
-    const options = { threads, config: spin ? undefined : { "session.intra_op.allow_spinning": "0" } };
+    const options = { threads, config: spinConfig(spin) };
     const step = path.join(directory, GRAPH_FILE);
     if (info.kind === "encoder") {
       const { Encoder } = await import("./runtime/encoder.js");
@@ -352,6 +352,12 @@ function generationLimits({ sequences = SEQUENCES, cacheBytes = CACHE_SHARE }: C
   const memory = Math.min(os.totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   const bytes = cacheBytes > 1 ? cacheBytes : memory * cacheBytes;
   return { sequences, cacheBytes: bytes, prefixBytes: Math.min(bytes / 4, MOST_PREFIX_BYTES) };
+}
+
+/** Session options of ONNX Runtime for `spin` of the configuration. */
+function spinConfig(spin: boolean | number): Record<string, string> | undefined {
+  if (typeof spin === "number") return { "session.intra_op.spin_duration_us": String(spin) };
+  return spin ? undefined : { "session.intra_op.allow_spinning": "0" };
 }
 
 async function close(runner: LoadedModel["runner"]): Promise<void> {

@@ -37,6 +37,9 @@ const tasks = {
   tokenize: undefined,
   detokenize: undefined,
 } as const;
+/** SmolLM2's steps are as fast as with endless waiting, and two hosts together as fast as with none. */
+const SPIN_US = 20;
+
 type Task = keyof typeof tasks;
 
 /**
@@ -266,10 +269,11 @@ async function readBudget({ memoryBudget = MEMORY_SHARE }: Config): Promise<numb
 
 /**
  * Every host may use all cores, because most of the time one of them is busy. When several are, threads that wait for
- * each other busily take the time of those that are waited for (half as fast together, bench/hosts.ts), so they sleep.
+ * each other busily take the time of those that are waited for (half as fast together, bench/hosts.ts); when one is,
+ * waking threads that sleep takes a third of its time. The waits inside of a run are short: so they wait for moments.
  */
 function hostConfig(config: Config, budget: number): Config {
-  return { ...config, spin: config.spin ?? false, cacheBytes: config.cacheBytes ?? budget / 4 };
+  return { ...config, spin: config.spin ?? SPIN_US, cacheBytes: config.cacheBytes ?? budget / 4 };
 }
 
 /** A short list goes whole with each try; anything longer is read as the host wants it, and kept until it answers. */
