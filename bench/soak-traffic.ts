@@ -139,11 +139,11 @@ function plan({ chat, encoder }: Traffic, random: () => number): Planned {
       return post("/tokenize", { model: chat, prompt: words(30) }, "completed");
     case "leaveStream":
       return {
-        ...post(chats, ask({ stream: true, max_tokens: 400, ignore_eos: true })),
+        ...post(chats, ask({ stream: true, max_tokens: 200, ignore_eos: true })),
         leaveAfter: upTo(12),
       };
     case "leaveAnswer":
-      return { ...post(chats, ask({ max_tokens: 400, ignore_eos: true })), leaveWithin: upTo(60) };
+      return { ...post(chats, ask({ max_tokens: 200, ignore_eos: true })), leaveWithin: upTo(60) };
     case "halfBody":
       return { ...post(chats, ask({})), cut: upTo(60) };
     case "noJson":
