@@ -1,13 +1,13 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { answerOptions } from "../../src/cli/answer-flags.js";
 import { choiceOptions } from "../../src/cli/choice-flags.js";
 import { outputFormat } from "../../src/cli/format-flags.js";
 import { parseTools, toolOptions } from "../../src/cli/tool-flags.js";
 import type { Tool } from "../../src/core/index.js";
+import fc from "../property.js";
 
 let folder: string;
 beforeAll(async () => {

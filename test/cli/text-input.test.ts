@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readLines, readPrompt, readText } from "../../src/cli/text-input.js";
+import fc from "../property.js";
 
 const { signal } = new AbortController();
 let folder: string;

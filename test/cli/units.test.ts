@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { toJson } from "../../src/cli/json.js";
 import { nearest } from "../../src/cli/nearest.js";
@@ -11,6 +10,7 @@ import {
   formatMilliseconds,
 } from "../../src/cli/units.js";
 import { HfmsError } from "../../src/core/index.js";
+import fc from "../property.js";
 
 describe("units for people", () => {
   it.each([

@@ -1,11 +1,11 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openTarget } from "../../src/cli/output.js";
 import { decimals, npyHeader, vectorWriter } from "../../src/cli/vector-output.js";
 import { HfmsError, type ReadyEvent } from "../../src/core/index.js";
+import fc from "../property.js";
 
 let folder: string;
 beforeEach(async () => {

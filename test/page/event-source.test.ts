@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, it } from "vitest";
 import { eventsOf, type ServerEvent } from "../../page/event-source.js";
+import fc from "../property.js";
 
 async function read(parts: Uint8Array[]): Promise<ServerEvent[]> {
   const found: ServerEvent[] = [];

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { blocksOf, inlineParts } from "../../page/markdown.js";
+import fc from "../property.js";
 
 describe("blocks", () => {
   it("are code between fences, with its language, and open while the fence is", () => {

@@ -1,7 +1,7 @@
 import { Agent, request } from "node:http";
-import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { silentLog } from "../../src/server/access-log.js";
+import fc from "../property.js";
 import { bodiesOf } from "./fuzz/bodies.js";
 import { addressOf, samplesOf } from "./fuzz/samples.js";
 import { type Answer, judged } from "./fuzz/verdict.js";

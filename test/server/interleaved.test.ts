@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { interleaved } from "../../src/server/interleaved.js";
+import fc from "../property.js";
 
 const never = new AbortController().signal;
 

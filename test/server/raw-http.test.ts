@@ -1,8 +1,8 @@
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { silentLog } from "../../src/server/access-log.js";
+import fc from "../property.js";
 import { sharedServing } from "./serving.js";
 
 // Looks longer, and elsewhere, as fuzz.test.ts does.

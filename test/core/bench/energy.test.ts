@@ -1,9 +1,9 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { counted, openEnergyMeter, powerIntegral } from "../../../src/core/bench/energy.js";
+import fc from "../../property.js";
 
 let folder = "";
 beforeEach(async () => {

@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HfmsError } from "../../../src/core/errors.js";
 import { selectDevice, selectDeviceAtStart } from "../../../src/core/hardware/select.js";
 import type { BackendReport, DetectedDevice, HardwareReport } from "../../../src/core/hardware/types.js";
 import { type DeviceName, deviceNames } from "../../../src/core/requests.js";
+import fc from "../../property.js";
 import { captured, capturedMachine, GiB } from "./captured-machine.js";
 
 type Seen = Pick<HardwareReport, "backends" | "memory">;

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseAmdSmi, parseRocmSmi } from "../../../src/core/hardware/amd-smi.js";
 import { cgroupFolders, parseCpuMax } from "../../../src/core/hardware/cgroup.js";
@@ -13,6 +12,7 @@ import { parseSystemProfiler } from "../../../src/core/hardware/system-profiler.
 import { asBytes, asFraction, asNumber } from "../../../src/core/hardware/tool-json.js";
 import { parseVulkanSummary } from "../../../src/core/hardware/vulkan-info.js";
 import { parseRegistryAdapter } from "../../../src/core/hardware/windows-registry.js";
+import fc from "../../property.js";
 import { captured, GiB, MiB } from "./captured-machine.js";
 
 describe("nvidia-smi", () => {

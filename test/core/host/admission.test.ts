@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { admit, type Tenant } from "../../../src/core/host/admission.js";
+import fc from "../../property.js";
 
 const tenant = (changes: Partial<Tenant> = {}): Tenant => ({
   memory: 10,

@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { feedInput } from "../../../src/core/host/input-flow.js";
 import { ReplayInput } from "../../../src/core/host/replay-input.js";
 import type { EmbedInput } from "../../../src/core/requests.js";
+import fc from "../../property.js";
 import { collect } from "../../tiny-model.js";
 import { patience } from "./hosted-engine.js";
 

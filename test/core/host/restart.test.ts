@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CRASH_LIMIT, restartAfter } from "../../../src/core/host/restart.js";
+import fc from "../../property.js";
 
 const record = fc.record({ count: fc.nat(60), lastAt: fc.nat(1e9) });
 

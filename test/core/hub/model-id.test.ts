@@ -1,8 +1,8 @@
 import path from "node:path";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HfmsError } from "../../../src/core/errors.js";
 import { isSafeFilePath, parseModelId, repositoryFolder } from "../../../src/core/hub/model-id.js";
+import fc from "../../property.js";
 
 describe("the name of a model", () => {
   it.each([

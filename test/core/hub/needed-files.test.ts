@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HfmsError } from "../../../src/core/errors.js";
 import { neededFiles, quantOf } from "../../../src/core/hub/needed-files.js";
+import fc from "../../property.js";
 
 function needed(paths: string[], options: { quant?: string; index?: string } = {}) {
   return neededFiles({ id: "acme/model", files: paths.map((path) => ({ path, size: 1 })), ...options });

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Candidates, type Filters } from "../../../src/core/runtime/candidates.js";
+import fc from "../../property.js";
 
 const open: Filters = { temperature: 1, topK: 0, typicalP: 1, topP: 1, minP: 0 };
 

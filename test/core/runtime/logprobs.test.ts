@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { logprobsOf, Sampler } from "../../../src/core/runtime/sampler.js";
+import fc from "../../property.js";
 
 const rows = fc
   .array(fc.float({ noNaN: true, min: -60, max: 60 }), { minLength: 1, maxLength: 200 })

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { SamplingParams } from "../../../src/core/requests.js";
 import { Sampler } from "../../../src/core/runtime/sampler.js";
+import fc from "../../property.js";
 
 /** Settings that choose tokens in every way there is. */
 const ways: [string, SamplingParams][] = [

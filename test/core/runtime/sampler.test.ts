@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { SamplingParams } from "../../../src/core/requests.js";
 import { argmax, parseSampling, Sampler } from "../../../src/core/runtime/sampler.js";
+import fc from "../../property.js";
 
 /** Logits that no two tokens share, close enough together that each is drawn now and then. */
 const distinctLogits = fc

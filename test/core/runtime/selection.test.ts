@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { borderOf } from "../../../src/core/runtime/selection.js";
+import fc from "../../property.js";
 
 /** Keys of all kinds: spread out, crowded, equal, and a crowd with outliers. */
 const keys = fc

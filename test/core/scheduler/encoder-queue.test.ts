@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EncoderQueue, type QueuedRow } from "../../../src/core/scheduler/encoder-queue.js";
+import fc from "../../property.js";
 
 const callers = Array.from({ length: 4 }, () => ({}));
 

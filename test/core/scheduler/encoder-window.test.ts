@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EncoderWindow } from "../../../src/core/scheduler/encoder-window.js";
+import fc from "../../property.js";
 
 const MAX_WAIT_MS = 2;
 

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { NgramIndex } from "../../../src/core/scheduler/ngram-index.js";
+import fc from "../../property.js";
 
 describe("looking up where a text stood before", () => {
   it("finds the longest of the newest eight places, in whatever steps the text grew", () => {

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PREFIX_BLOCK, PrefixCache } from "../../../src/core/scheduler/prefix-cache.js";
+import fc from "../../property.js";
 
 /** Prompts of few different blocks share beginnings all the time. */
 const prompt = fc

@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { capacityFor } from "../../../src/core/runtime/kv-cache.js";
 import { Scheduler, type SchedulerLimits, slotsFor } from "../../../src/core/scheduler/scheduler.js";
 import { Sequence } from "../../../src/core/scheduler/sequence.js";
+import fc from "../../property.js";
 import { Simulation } from "./scheduler-simulation.js";
 
 const CONTEXT = 4096;

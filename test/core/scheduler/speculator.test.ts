@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RunCosts } from "../../../src/core/scheduler/guess-costs.js";
 import { Speculator } from "../../../src/core/scheduler/speculator.js";
+import fc from "../../property.js";
 
 /** A text that says the same again and again: everything in it can be guessed. */
 const repeating = Array.from({ length: 200 }, (_, i) => i % 20);

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HfmsError } from "../../../src/core/errors.js";
 import { type ModelName, parseModelName } from "../../../src/core/skills/model-name.js";
+import fc from "../../property.js";
 
 function refusal(typed: string): HfmsError {
   try {

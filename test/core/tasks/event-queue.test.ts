@@ -1,7 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
-import fc from "fast-check";
 import { expect, it } from "vitest";
 import { EventQueue } from "../../../src/core/tasks/event-queue.js";
+import fc from "../../property.js";
 import { collect } from "../../tiny-model.js";
 
 it("gives events in order, each once, however writer and reader take turns", async () => {

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AnswerParser, type AnswerParserOptions } from "../../../src/core/text/answer-parser.js";
 import { reasoningFormats } from "../../../src/core/text/reasoning.js";
+import fc from "../../property.js";
 import { format, notations, parse, pieces } from "./answers.js";
 
 const [think] = reasoningFormats;

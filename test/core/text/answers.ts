@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import type { ToolCall } from "../../../src/core/requests.js";
 import { AnswerParser, type AnswerParserOptions } from "../../../src/core/text/answer-parser.js";
 import { toolCallFormatOf } from "../../../src/core/text/tool-calls/index.js";
 import type { ToolCallFormat, ToolCallFormatName } from "../../../src/core/text/tool-calls/types.js";
+import fc from "../../property.js";
 
 /** What a parser made of an answer, its pieces joined. */
 export interface Answer {

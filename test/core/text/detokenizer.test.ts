@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Detokenizer } from "../../../src/core/text/detokenizer.js";
 import { loadTokenizer } from "../../../src/core/text/tokenizer.js";
+import fc from "../../property.js";
 import { fixture, fixtureNames } from "./fixture.js";
 
 const text = fc.oneof(

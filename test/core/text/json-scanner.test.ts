@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { JsonScanner } from "../../../src/core/text/json-scanner.js";
+import fc from "../../property.js";
 
 /** Where the scanner stops and how, fed with the pieces one after the other. */
 function scan(pieces: string[]): { state: string; length: number } {

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StopMatcher } from "../../../src/core/text/stop.js";
+import fc from "../../property.js";
 
 describe("stop strings", () => {
   it("end the text before them, across the borders of its pieces", () => {

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { tokenSpelling } from "../../../src/core/text/token-spelling.js";
 import { loadTokenizer } from "../../../src/core/text/tokenizer.js";
+import fc from "../../property.js";
 import { fixture } from "./fixture.js";
 
 describe.each(["byte-level", "sentencepiece-bpe"] as const)("tokens of the %s tokenizer", (name) => {

@@ -1,11 +1,11 @@
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HfmsError } from "../../../src/core/errors.js";
 import { createTokenizer, loadTokenizer } from "../../../src/core/text/tokenizer.js";
 import type { TokenizerJson } from "../../../src/core/text/types.js";
+import fc from "../../property.js";
 import { fixture, fixtureNames, references } from "./fixture.js";
 
 describe.each(fixtureNames)("the %s tokenizer", (name) => {

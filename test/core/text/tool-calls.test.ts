@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Tool } from "../../../src/core/requests.js";
 import {
@@ -6,6 +5,7 @@ import {
   toolCallFormatOf,
   toolChoiceFormat,
 } from "../../../src/core/text/tool-calls/index.js";
+import fc from "../../property.js";
 import { filesOf, read } from "../../source-imports.js";
 import { format, type Notation, notations, parse, pieces } from "./answers.js";
 

@@ -1,10 +1,10 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HfmsError } from "../../../src/core/errors.js";
 import { openWeights } from "../../../src/core/weights/index.js";
+import fc from "../../property.js";
 import { ggufBytes, rawSafetensors, safetensorsBytes } from "../../weights-writer.js";
 
 let folder: string;

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { quantize } from "../../../src/core/weights/quantize.js";
 import { quantizeAffine } from "../../../src/core/weights/quantize-affine.js";
@@ -7,6 +6,7 @@ import {
   type QuantizedBlocks,
   quantizationError,
 } from "../../../src/core/weights/quantized-blocks.js";
+import fc from "../../property.js";
 
 const blockSizes = [16, 32, 64, 128] as const;
 

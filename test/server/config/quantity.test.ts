@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   formatDuration,
@@ -7,6 +6,7 @@ import {
   parseDuration,
   parseSize,
 } from "../../../src/server/config/quantity.js";
+import fc from "../../property.js";
 
 describe("a duration", () => {
   it.each([

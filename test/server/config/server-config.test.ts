@@ -1,7 +1,6 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readConfig } from "../../../src/core/index.js";
 import { presetConfig, presetNames } from "../../../src/server/config/presets.js";
@@ -12,6 +11,7 @@ import {
   readServerConfig,
 } from "../../../src/server/config/server-config.js";
 import { environmentName, settingNames, settings } from "../../../src/server/config/settings.js";
+import fc from "../../property.js";
 
 let cwd = "";
 beforeEach(async () => {

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { type ZodType, z } from "zod";
 import type { Route } from "../../../src/server/route.js";
+import fc from "../../property.js";
 import { expressions, grammars, keys, schemas, wild } from "./values.js";
 
 type Json = Record<string, unknown>;

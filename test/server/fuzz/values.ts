@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../../property.js";
 
 /** Values that programs stumble over, as JSON can hold them. */
 

@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { OutputFormat } from "../../../../src/core/requests.js";
 import { formatExpression } from "../../../../src/core/text/grammar/format.js";
 import { compileGrammar, GrammarVocabulary } from "../../../../src/core/text/grammar/index.js";
 import { loadTokenizer } from "../../../../src/core/text/tokenizer.js";
+import fc from "../../../property.js";
 import { fixture } from "../fixture.js";
 import { allowedTokens, randomAnswer, randomNumbers, recognizer, vocabularyOf } from "./walk.js";
 

@@ -1,10 +1,10 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { JsonSchema } from "../../../../src/core/requests.js";
 import { compileGrammar } from "../../../../src/core/text/grammar/index.js";
 import { formatNames } from "../../../../src/core/text/grammar/string-format.js";
+import fc from "../../../property.js";
 import { randomAnswer, randomNumbers, vocabularyOf } from "./walk.js";
 
 const model = await vocabularyOf("llama-gqa");

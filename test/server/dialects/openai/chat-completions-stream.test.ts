@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Choice, SpelledLogprob } from "../../../../src/core/index.js";
 import {
@@ -12,6 +11,7 @@ import {
   chunks,
   completion,
 } from "../../../../src/server/dialects/openai/chat-completions/stream.js";
+import fc from "../../../property.js";
 import { collect } from "../../../tiny-model.js";
 
 const head = { id: "chatcmpl-1", created: 1, model: "m", system_fingerprint: "hfms-fp32-0123abcd" };

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { parseSampling } from "../../../../src/core/runtime/sampling-params.js";
@@ -10,6 +9,7 @@ import {
   unsupported,
 } from "../../../../src/server/dialects/openai/fields.js";
 import { tokenText, writtenLogprobs } from "../../../../src/server/dialects/openai/logprobs.js";
+import fc from "../../../property.js";
 
 const body = z.object({ ...samplingFields, ...schedulingFields, ...callerFields });
 const asked = (given: object) => samplingOf(body.parse(given));

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { judgement } from "../../../../src/server/dialects/openai/moderations/judgement.js";
 import { classify } from "../../../engine-sandbox.js";
+import fc from "../../../property.js";
 import { sharedServing } from "../../serving.js";
 
 const server = sharedServing({ config: { dtype: "fp32" } });

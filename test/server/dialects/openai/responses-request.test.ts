@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { newResponse } from "../../../../src/server/dialects/openai/responses/response.js";
 import { responseObject } from "../../../../src/server/dialects/openai/responses/response-schemas.js";
@@ -8,6 +7,7 @@ import {
 } from "../../../../src/server/dialects/openai/responses/schemas.js";
 import { generateRequest } from "../../../../src/server/dialects/openai/responses/translate.js";
 import { invalidBody } from "../../../../src/server/middleware/body.js";
+import fc from "../../../property.js";
 
 const least = { model: "m", input: "hi" };
 const parsed = (more: object = {}): ResponseRequest => responseRequest.parse({ ...least, ...more });

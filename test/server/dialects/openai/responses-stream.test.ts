@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import type OpenAI from "openai";
 import { accumulateResponse } from "openai/lib/responses/ResponseAccumulator";
 import { describe, expect, it } from "vitest";
@@ -12,6 +11,7 @@ import {
 } from "../../../../src/server/dialects/openai/responses/response-schemas.js";
 import { responseRequest } from "../../../../src/server/dialects/openai/responses/schemas.js";
 import { ResponseStream, wholeResponse } from "../../../../src/server/dialects/openai/responses/stream.js";
+import fc from "../../../property.js";
 
 type Answered = Exclude<GenerateEvent, { type: "notice" | "progress" | "ready" }>;
 type Done = Extract<Answered, { type: "done" }>;
