@@ -1,12 +1,9 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import os from "node:os";
-import path from "node:path";
 import OpenAI from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { golden } from "../../../golden/reference.js";
-import { type Serving, serving, sharedServing } from "../../serving.js";
+import { reasoningServing } from "../../reasoning-model.js";
+import { serving, sharedServing } from "../../serving.js";
 
 const model = "golden/llama-gqa";
 const server = sharedServing({ config: { dtype: "fp32" } });
@@ -295,24 +292,11 @@ it("an error in the middle of a stream is thrown by the client", async () => {
 });
 
 describe("a model that reasons", () => {
-  let folder: string;
-  let reasoning: Serving;
-  beforeAll(async () => {
-    folder = await mkdtemp(path.join(os.tmpdir(), "hfms-reasons-"));
-    await cp(golden("llama-gqa").directory, folder, { recursive: true });
-    const file = path.join(folder, "tokenizer_config.json");
-    const config = JSON.parse(await readFile(file, "utf8"));
-    config.chat_template +=
-      "{% if enable_thinking is defined and not enable_thinking %}<think></think>{% else %}<think>{% endif %}";
-    await writeFile(file, JSON.stringify(config));
-    reasoning = await serving({ config: { models: [folder] } });
-  });
-  afterAll(async () => {
-    await reasoning?.[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true, force: true });
-  });
-  const ask = (more: object = {}) =>
-    reasoning.client().chat.completions.create({ ...least, model: folder, ...more } as typeof least);
+  const reasoning = reasoningServing();
+  const ask = (more: object = {}) => {
+    const { server, model } = reasoning();
+    return server.client().chat.completions.create({ ...least, model, ...more } as typeof least);
+  };
 
   it("has its reasoning beside the answer, streamed or not", async () => {
     const { choices, usage } = await ask();

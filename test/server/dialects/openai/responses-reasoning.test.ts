@@ -1,36 +1,22 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import os from "node:os";
-import path from "node:path";
 import type OpenAI from "openai";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { golden } from "../../../golden/reference.js";
+import { describe, expect, it } from "vitest";
 import { collect } from "../../../tiny-model.js";
-import { type Serving, serving } from "../../serving.js";
+import { reasoningServing } from "../../reasoning-model.js";
 
 const texts = (response: OpenAI.Responses.Response) =>
   response.output.map((item) => ("content" in item ? item.content : item.type));
 
 describe("a model that reasons", () => {
-  let folder: string;
-  let reasoning: Serving;
-  beforeAll(async () => {
-    folder = await mkdtemp(path.join(os.tmpdir(), "hfms-thinks-"));
-    await cp(golden("llama-gqa").directory, folder, { recursive: true });
-    const file = path.join(folder, "tokenizer_config.json");
-    const config = JSON.parse(await readFile(file, "utf8"));
-    config.chat_template +=
-      "{% if enable_thinking is defined and not enable_thinking %}<think></think>{% else %}<think>{% endif %}";
-    await writeFile(file, JSON.stringify(config));
-    reasoning = await serving({ config: { models: [folder] } });
+  const reasoning = reasoningServing();
+  const thinking = () => ({
+    model: reasoning().model,
+    input: "The river runs",
+    max_output_tokens: 8,
+    temperature: 0,
   });
-  afterAll(async () => {
-    await reasoning?.[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true, force: true });
-  });
-  const thinking = () => ({ model: folder, input: "The river runs", max_output_tokens: 8, temperature: 0 });
 
   it("has its reasoning as an item, streamed or not, and takes it back", async () => {
-    const { responses } = reasoning.client();
+    const { responses } = reasoning().server.client();
     const whole = await responses.create(thinking());
     expect(whole.output).toEqual([
       {
@@ -58,8 +44,8 @@ describe("a model that reasons", () => {
   });
 
   it("can be told not to", async () => {
-    const response = await reasoning
-      .client()
+    const response = await reasoning()
+      .server.client()
       .responses.create({ ...thinking(), reasoning: { effort: "none" } });
     expect(response.output.map(({ type }) => type)).toEqual(["message"]);
     expect(response.reasoning?.effort).toBe("none");
