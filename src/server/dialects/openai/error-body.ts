@@ -9,7 +9,6 @@ const codes: Partial<Record<ErrorCode, string | null>> = {
   invalid_request: null,
   empty_input: null,
   skill_not_found: "model_not_found",
-  unauthorized: "invalid_api_key",
   out_of_memory: "overloaded",
 };
 
