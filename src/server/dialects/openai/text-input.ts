@@ -71,7 +71,7 @@ export function checkItems(count: number, param: string, { maxItems }: ServerCon
     "invalid_request",
     `${param} has ${count} items; this server takes ${maxItems} at once`,
     {
-      hint: "send several requests",
+      hint: "send less at once, or start the server with a larger --max-items",
       param,
     },
   );

@@ -1,10 +1,9 @@
-import { HfmsError } from "../../../../core/index.js";
-import { eventStream, type StreamEvent } from "../../../event-stream.js";
 import { runModel } from "../../../model-run.js";
 import { route } from "../../../route.js";
 import { fingerprintOf, newId } from "../answers.js";
-import { errorBody } from "../error-body.js";
+import { chunkStream } from "../chunk-stream.js";
 import { withParamNames } from "../param-names.js";
+import { checkItems } from "../text-input.js";
 import { chatCompletion, chatCompletionChunk } from "./answer-schemas.js";
 import { chatCompletionRequest } from "./schemas.js";
 import { chunks, completion } from "./stream.js";
@@ -23,7 +22,7 @@ export const chatCompletions = route({
   async handle(request) {
     const { body, created, server } = request;
     const { model, n, stream, stream_options: streamOptions, logprobs, keep_alive: keepAlive } = body;
-    checkLength(body.messages.length, server.config.maxItems);
+    checkItems(body.messages.length, "messages", server.config);
     const choice = server.models.choice(model, keepAlive === undefined ? {} : { keepAlive });
     const asked = generateRequest(body, choice);
     const { ready, events } = await runModel(
@@ -41,20 +40,6 @@ export const chatCompletions = route({
     };
     if (!stream) return completion(events, head, { logprobs });
     const sent = chunks(events, head, { n, logprobs, includeUsage: streamOptions?.include_usage });
-    return eventStream(data(sent), request, {
-      last: "[DONE]",
-      error: (error) => ({ data: errorBody(error) }),
-    });
+    return chunkStream(sent, request);
   },
 });
-
-function checkLength(count: number, most: number): void {
-  if (count <= most) return;
-  throw new HfmsError("invalid_request", `there are ${count} messages; this server takes ${most} at once`, {
-    param: "messages",
-  });
-}
-
-async function* data(chunks: AsyncIterable<object>): AsyncGenerator<StreamEvent> {
-  for await (const chunk of chunks) yield { data: chunk };
-}

@@ -1,8 +1,7 @@
-import { eventStream, type StreamEvent } from "../../../event-stream.js";
 import { runModel } from "../../../model-run.js";
 import { route } from "../../../route.js";
 import { fingerprintOf, newId } from "../answers.js";
-import { errorBody } from "../error-body.js";
+import { chunkStream } from "../chunk-stream.js";
 import { withParamNames } from "../param-names.js";
 import { checkItems } from "../text-input.js";
 import { completionChunk, completionRequest, completionResponse } from "./schemas.js";
@@ -44,13 +43,6 @@ export const completions = route({
     };
     if (!stream) return completionOf(events, head, { logprobs });
     const chunks = completionChunks(events, head, { logprobs, includeUsage: streamOptions?.include_usage });
-    return eventStream(data(chunks), request, {
-      last: "[DONE]",
-      error: (error) => ({ data: errorBody(error) }),
-    });
+    return chunkStream(chunks, request);
   },
 });
-
-async function* data(chunks: AsyncIterable<object>): AsyncGenerator<StreamEvent> {
-  for await (const chunk of chunks) yield { data: chunk };
-}

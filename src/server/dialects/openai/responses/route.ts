@@ -1,9 +1,9 @@
-import { HfmsError } from "../../../../core/index.js";
 import { eventStream } from "../../../event-stream.js";
 import { explained } from "../../../failure.js";
 import { runModel } from "../../../model-run.js";
 import { route } from "../../../route.js";
 import { withParamNames } from "../param-names.js";
+import { checkItems } from "../text-input.js";
 import { newResponse } from "./response.js";
 import { responseEvent, responseObject } from "./response-schemas.js";
 import { responseRequest } from "./schemas.js";
@@ -25,7 +25,7 @@ export const createResponse = route({
   async handle(request) {
     const { body, server, signal } = request;
     const { model, input, stream: streaming, keep_alive: keepAlive } = body;
-    if (typeof input !== "string") checkLength(input.length, server.config.maxItems);
+    if (typeof input !== "string") checkItems(input.length, "input", server.config);
     const choice = server.models.choice(model, keepAlive === undefined ? {} : { keepAlive });
     const asked = generateRequest(body, choice);
     const { events } = await runModel(
@@ -44,10 +44,3 @@ export const createResponse = route({
     );
   },
 });
-
-function checkLength(count: number, most: number): void {
-  if (count <= most) return;
-  throw new HfmsError("invalid_request", `there are ${count} items; this server takes ${most} at once`, {
-    param: "input",
-  });
-}
