@@ -1,6 +1,8 @@
 import { Agent, type IncomingMessage, request } from "node:http";
 
-const TRIES = 3;
+/** How often a request is sent that the server hangs up on before it answers, and milliseconds between two tries. */
+const TRIES = 100;
+const PAUSE = 10;
 
 /** One answer that was streamed, as its client saw it. */
 export interface StreamedChat {
@@ -94,8 +96,12 @@ export class HttpLoad implements Disposable {
     const ask = (tries: number): Promise<IncomingMessage> =>
       new Promise((resolve, reject) => {
         const asked = request(this.#url + path, { method: "POST", headers, agent: this.#agent }, resolve);
-        // llama-server closes connections that it said it would keep.
-        asked.on("error", (error) => (tries > 1 ? resolve(ask(tries - 1)) : reject(error)));
+        // llama-server closes connections that it said it would keep, and for a moment new ones too.
+        asked.on("error", async (error) => {
+          if (tries === 1) return reject(error);
+          await new Promise((again) => setTimeout(again, PAUSE));
+          resolve(ask(tries - 1));
+        });
         asked.end(text);
       });
     return ask(TRIES);
