@@ -33,9 +33,7 @@ describe("the skill files", () => {
   it("are at least thirty, and every native one is of an architecture that hfms builds", () => {
     expect(skills.length).toBeGreaterThanOrEqual(30);
     const native = skills.filter((skill) => skill.route === "native");
-    expect([...new Set(native.map((skill) => skill.modelType))].sort()).toEqual(
-      Object.keys(architectures).sort(),
-    );
+    for (const { name, modelType } of native) expect(Object.keys(architectures), name).toContain(modelType);
   });
 
   it.each(skills.map((skill) => [skill.name, skill] as const))("%s is valid and complete", (_, skill) => {

@@ -159,13 +159,13 @@ export async function readModel(
   kind: "decoder" | "encoder";
 }> {
   if (source.weights.endsWith(".gguf")) {
-    const architecture = architectureOf(file.metadata.get("general.architecture"));
+    const architecture = await architectureOf(file.metadata.get("general.architecture"));
     const config = architecture.gguf?.config(file.metadata, new Set(file.tensors.keys())) ?? {};
     const weights = ggufWeights(file, architecture, config, source.weights);
     return { architecture, config, weights, kind: kindOf(architecture) };
   }
   const config = await readJson(path.join(source.directory, "config.json"));
-  const architecture = architectureOf(config.model_type);
+  const architecture = await architectureOf(config.model_type);
   return {
     architecture,
     config,

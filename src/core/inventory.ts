@@ -109,9 +109,7 @@ export async function modelInfo(
   const number = (...keys: string[]) =>
     keys.map((key) => modelConfig?.[key]).find((value) => typeof value === "number") as number | undefined;
   const runs = type !== undefined && Object.hasOwn(architectures, type);
-  const architecture: Architecture | undefined = runs
-    ? architectures[type as keyof typeof architectures]
-    : undefined;
+  const architecture: Architecture | undefined = runs ? await architectures[type]() : undefined;
   // A GGUF file keeps its template to itself until its graph is built.
   const readable = plan?.format === "safetensors" && files.every((file) => file.cached);
   const textDirectory = manifest?.ownText

@@ -311,7 +311,7 @@ export class ModelPool implements AsyncDisposable {
       yield* sources[repository.source](this.#config).fetch(repository, ["config.json"], signal);
     const text = await readFile(path.join(repository.directory, "config.json"), "utf8");
     const { architectureOf } = await import("./models/index.js");
-    architectureOf((JSON.parse(text) as { model_type?: unknown }).model_type);
+    await architectureOf((JSON.parse(text) as { model_type?: unknown }).model_type);
   }
 
   /** What a typed name means: the repository, its revision, and the packages that also carry it. */

@@ -1,16 +1,20 @@
 import { HfmsError } from "../errors.js";
-import { bert } from "./bert.js";
-import { gpt2 } from "./gpt2.js";
-import { llama } from "./llama.js";
 import type { Architecture } from "./types.js";
 
-/** THE list: every architecture that hfms builds graphs for, by config.json's `model_type`. */
-export const architectures = { bert, gpt2, llama } satisfies Record<string, Architecture>;
+/**
+ * THE list: every architecture that hfms builds graphs for, by config.json's `model_type`. Each is loaded when a model
+ * needs it; there are too many to read them all at every start.
+ */
+export const architectures: Record<string, () => Promise<Architecture>> = {
+  bert: async () => (await import("./bert.js")).bert as Architecture,
+  gpt2: async () => (await import("./gpt2.js")).gpt2 as Architecture,
+  llama: async () => (await import("./llama.js")).llama as Architecture,
+};
 
 /** Throws unsupported_model naming the type and listing what is supported. */
-export function architectureOf(modelType: unknown): Architecture {
+export async function architectureOf(modelType: unknown): Promise<Architecture> {
   if (typeof modelType === "string" && Object.hasOwn(architectures, modelType)) {
-    return architectures[modelType as keyof typeof architectures] as Architecture;
+    return architectures[modelType]();
   }
   const supported = Object.keys(architectures).join(", ");
   throw new HfmsError("unsupported_model", `model_type ${JSON.stringify(modelType)} is not supported`, {
