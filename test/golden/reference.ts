@@ -133,7 +133,7 @@ export const minilmReference = () => readGolden(here("minilm.json")) as MinilmRe
 export const smollm2Reference = () => readGolden(here("smollm2.json")) as Smollm2Reference;
 
 /** Parses a golden's JSON; arrays are stored as base64 of little-endian float32. */
-function readGolden(file: string): unknown {
+export function readGolden(file: string): unknown {
   return JSON.parse(readFileSync(file, "utf8"), (_key, value) =>
     typeof value?.float32 === "string" ? unpack(value) : value,
   );
