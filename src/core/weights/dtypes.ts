@@ -6,7 +6,7 @@ export interface DtypeLayout {
   bytes: number;
 }
 
-/** Block sizes of the quantized types: ggml's `block_q4_0`, `block_q4_1`, `block_q8_0` (ggml-common.h). */
+/** Block sizes of the quantized types are those of ggml's structs, `block_q4_0` and its kin (ggml-common.h). */
 export const dtypeLayouts: Readonly<Record<TensorDtype, DtypeLayout>> = {
   F64: { elements: 1, bytes: 8 },
   F32: { elements: 1, bytes: 4 },
@@ -20,7 +20,16 @@ export const dtypeLayouts: Readonly<Record<TensorDtype, DtypeLayout>> = {
   BOOL: { elements: 1, bytes: 1 },
   Q4_0: { elements: 32, bytes: 18 },
   Q4_1: { elements: 32, bytes: 20 },
+  Q5_0: { elements: 32, bytes: 22 },
+  Q5_1: { elements: 32, bytes: 24 },
   Q8_0: { elements: 32, bytes: 34 },
+  Q2_K: { elements: 256, bytes: 84 },
+  Q3_K: { elements: 256, bytes: 110 },
+  Q4_K: { elements: 256, bytes: 144 },
+  Q5_K: { elements: 256, bytes: 176 },
+  Q6_K: { elements: 256, bytes: 210 },
+  IQ4_NL: { elements: 32, bytes: 18 },
+  IQ4_XS: { elements: 256, bytes: 136 },
 };
 
 /**

@@ -49,12 +49,28 @@ export const ggmlTypeNames: Readonly<Record<number, string>> = {
   41: "Q1_0",
 };
 
-const readable = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0", "F64", "I64", "I32", "I16", "I8"] as const;
+/** Types of weights in GGUF files that are read. */
+export const readableWeightTypes = [
+  "F32",
+  "F16",
+  "BF16",
+  "Q4_0",
+  "Q4_1",
+  "Q5_0",
+  "Q5_1",
+  "Q8_0",
+  "Q2_K",
+  "Q3_K",
+  "Q4_K",
+  "Q5_K",
+  "Q6_K",
+  "IQ4_NL",
+  "IQ4_XS",
+] as const satisfies TensorDtype[];
+
+const readable: readonly TensorDtype[] = [...readableWeightTypes, "F64", "I64", "I32", "I16", "I8"];
 
 /** The dtype of a ggml type number when this build reads it. */
 export function dtypeOfGgmlType(type: number): TensorDtype | undefined {
   return readable.find((dtype) => dtype === ggmlTypeNames[type]);
 }
-
-/** Weight types of GGUF files that are read, for messages. */
-export const readableWeightTypes = readable.slice(0, 6);

@@ -1,6 +1,6 @@
 import { HfmsError } from "../errors.js";
-import { halfTable } from "./dequantize.js";
 import { dtypeLayouts } from "./dtypes.js";
+import { halfTable } from "./half.js";
 import { allocateBlocks, type QuantizedBlocks } from "./quantized-blocks.js";
 import type { TensorDtype } from "./types.js";
 

@@ -1,4 +1,4 @@
-import { halfTable } from "./dequantize.js";
+import { halfTable } from "./half.js";
 import { allocateBlocks, notFinite, type QuantizedBlocks, SMALLEST_SCALE } from "./quantized-blocks.js";
 import { ggmlElements } from "./relayout.js";
 

@@ -21,9 +21,22 @@ export type TensorDtype =
   | "I8"
   | "U8"
   | "BOOL"
+  | GgmlBlockType;
+
+/** ggml's quantized types. The number is that of bits for a weight; `_0` has a scale, `_1` an offset too, `_K` both in two levels. */
+export type GgmlBlockType =
   | "Q4_0"
   | "Q4_1"
-  | "Q8_0";
+  | "Q5_0"
+  | "Q5_1"
+  | "Q8_0"
+  | "Q2_K"
+  | "Q3_K"
+  | "Q4_K"
+  | "Q5_K"
+  | "Q6_K"
+  | "IQ4_NL"
+  | "IQ4_XS";
 
 export interface TensorInfo {
   name: string;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { dequantize } from "../../../src/core/weights/dequantize.js";
-import { goldenBlocks } from "./golden.js";
+import { dtypeLayouts } from "../../../src/core/weights/dtypes.js";
+import { digestOf, goldenBlocks, randomBlocks } from "./golden.js";
 
 const golden = goldenBlocks();
 
@@ -14,6 +15,29 @@ describe("dequantize", () => {
       expect(out).toEqual(values);
     },
   );
+
+  it.each([
+    "Q4_0",
+    "Q4_1",
+    "Q5_0",
+    "Q5_1",
+    "Q8_0",
+    "Q2_K",
+    "Q3_K",
+    "Q4_K",
+    "Q5_K",
+    "Q6_K",
+    "IQ4_NL",
+    "IQ4_XS",
+  ] as const)("reads every block of %s to the reference's bits, whatever its bytes", (dtype) => {
+    const { bytes, digests } = randomBlocks(dtype);
+    const { elements, bytes: size } = dtypeLayouts[dtype];
+    const out = new Float32Array((bytes.length / size) * elements);
+    dequantize(dtype, bytes, out);
+    const blocks = digests.map((_, block) => out.subarray(block * elements, (block + 1) * elements));
+    expect(blocks).toHaveLength(bytes.length / size);
+    expect(blocks.map(digestOf)).toEqual(digests);
+  });
 
   it("reads zeros of both signs, subnormal halves and infinities", () => {
     const out = new Float32Array(golden.halves.values.length);

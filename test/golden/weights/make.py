@@ -1,6 +1,8 @@
-"""Writes blocks.json, sample.safetensors and sample.gguf: storage bytes and the float32 values that the reference packages read
-from them.  pip install numpy gguf safetensors ml_dtypes; python make.py"""
+"""Writes blocks.json, random-blocks.json, sample.safetensors and sample.gguf: storage bytes and the float32 values that the
+reference packages read from them.  pip install numpy gguf safetensors ml_dtypes; python make.py"""
 
+import base64
+import hashlib
 import json
 from pathlib import Path
 
@@ -33,6 +35,46 @@ for name in ["F16", "BF16", "Q4_0", "Q4_1", "Q8_0"]:
 halves = np.array([0, 0x8000, 1, 0x8001, 0x3FF, 0x400, 0x3C00, 0xC000, 0x7BFF, 0x7C00, 0xFC00], dtype="<u2")
 golden["halves"] = {"bytes": halves.tobytes().hex(), "values": words(halves.view("<f2").astype(np.float32))}
 (here / "blocks.json").write_text(json.dumps(golden, indent=1) + "\n")
+
+# Blocks of any bytes, with the scales that matter: both zeros, subnormals, the largest half, infinity and NaN among them. By type:
+# the bytes, and of each block the first 16 hex digits of the SHA-256 of its float32 values (NaN always 7fc00000).
+HALF_SCALES = {  # where in a block its half-precision numbers are
+    "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "IQ4_NL": [0],
+    "Q2_K": [80, 82], "Q3_K": [108], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "IQ4_XS": [0],
+}  # fmt: skip
+EXTREMES = [0, 0x8000, 1, 0x8001, 0x3FF, 0x83FF, 0x400, 0x7BFF, 0xFBFF, 0x7C00, 0xFC00, 0x7E00]
+BLOCKS = 40
+
+
+def digest(block):
+    settled = np.where(np.isnan(block), np.float32("nan"), block).astype("<f4")
+    return hashlib.sha256(settled.tobytes()).hexdigest()[:16]
+
+
+rng = np.random.default_rng(11)
+random_blocks = {}
+for name, places in HALF_SCALES.items():
+    kind = gguf.GGMLQuantizationType[name]
+    elements, size = gguf.GGML_QUANT_SIZES[kind]
+    stored = rng.integers(0, 256, (BLOCKS, size), dtype=np.uint8)
+    for number, place in enumerate(places):
+        scales = rng.normal(0, 0.02, BLOCKS).astype("<f2").view("<u2")
+        # The second number meets every extreme with a plain first one, and the other way round, and then both are extreme.
+        first = number * len(EXTREMES)
+        scales[first : first + len(EXTREMES)] = EXTREMES
+        scales[-len(EXTREMES) :] = rng.permutation(EXTREMES)
+        stored[:, place : place + 2] = scales.view(np.uint8).reshape(BLOCKS, 2)
+    # Codes and scales that are all ones or all zeros, beside plain numbers.
+    plain = BLOCKS - len(EXTREMES) - 2
+    for row, byte in [(plain, 0), (plain + 1, 255)]:
+        keep = [stored[row, place : place + 2].copy() for place in places]
+        stored[row] = byte
+        for place, half in zip(places, keep):
+            stored[row, place : place + 2] = half
+    with np.errstate(invalid="ignore"):
+        read = gguf.dequantize(stored, kind).reshape(BLOCKS, elements)
+    random_blocks[name] = {"bytes": base64.b64encode(stored.tobytes()).decode(), "digests": [digest(block) for block in read]}
+(here / "random-blocks.json").write_text(json.dumps(random_blocks, indent=1) + "\n")
 
 save_file(
     {
