@@ -55,9 +55,9 @@ async function readConfig(directory: string): Promise<Record<string, unknown>> {
 }
 
 async function tasksOf(config: Record<string, unknown>): Promise<string[]> {
-  const { architectureOf } = await import("./models/index.js");
+  const { architectureOf, textConfig } = await import("./models/index.js");
   try {
-    const { tasks, headTasks } = await architectureOf(config.model_type);
+    const { tasks, headTasks } = await architectureOf(textConfig(config).model_type);
     return [...(headTasks?.(config) ?? []), ...tasks];
   } catch {
     return [];

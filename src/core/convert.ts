@@ -18,7 +18,8 @@ import {
   WEIGHTS_FILE,
   writeAutoChoice,
 } from "./graph-store.js";
-import { architectureOf } from "./models/index.js";
+import { architectureOf, modelTypeOfGguf, textConfig } from "./models/index.js";
+import { withParts } from "./models/parts.js";
 import { checkShapes } from "./models/shapes.js";
 import { checkpointWeights, ggufWeights } from "./models/tensors.js";
 import type { Architecture } from "./models/types.js";
@@ -159,19 +160,20 @@ export async function readModel(
   kind: "decoder" | "encoder";
 }> {
   if (source.weights.endsWith(".gguf")) {
-    const architecture = await architectureOf(file.metadata.get("general.architecture"));
+    const architecture = await architectureOf(modelTypeOfGguf(file.metadata.get("general.architecture")));
     const config = architecture.gguf?.config(file.metadata, new Set(file.tensors.keys())) ?? {};
-    const weights = ggufWeights(file, architecture, config, source.weights);
+    const stored = ggufWeights(file, architecture, config, source.weights);
+    const weights = withParts(stored, architecture.parts?.(architecture.parseConfig(config), "gguf") ?? {});
     return { architecture, config, weights, kind: kindOf(architecture) };
   }
-  const config = await readJson(path.join(source.directory, "config.json"));
+  const config = textConfig(await readJson(path.join(source.directory, "config.json")));
   const architecture = await architectureOf(config.model_type);
-  return {
-    architecture,
-    config,
-    weights: checkpointWeights(file, architecture, source.weights),
-    kind: kindOf(architecture),
-  };
+  const stored = checkpointWeights(file, architecture, source.weights);
+  const weights = withParts(
+    stored,
+    architecture.parts?.(architecture.parseConfig(config), "checkpoint") ?? {},
+  );
+  return { architecture, config, weights, kind: kindOf(architecture) };
 }
 
 function kindOf(architecture: Architecture): "decoder" | "encoder" {

@@ -310,8 +310,8 @@ export class ModelPool implements AsyncDisposable {
     if (!listed.cached)
       yield* sources[repository.source](this.#config).fetch(repository, ["config.json"], signal);
     const text = await readFile(path.join(repository.directory, "config.json"), "utf8");
-    const { architectureOf } = await import("./models/index.js");
-    await architectureOf((JSON.parse(text) as { model_type?: unknown }).model_type);
+    const { architectureOf, textConfig } = await import("./models/index.js");
+    await architectureOf(textConfig(JSON.parse(text) as Record<string, unknown>).model_type);
   }
 
   /** What a typed name means: the repository, its revision, and the packages that also carry it. */

@@ -1,9 +1,10 @@
 import { z } from "zod";
+import { activationNames } from "../graph/blocks/activation.js";
 import { classifierHead } from "../graph/blocks/classifier-head.js";
 import { embedding, storeTableOf } from "../graph/blocks/embedding.js";
 import { encoderAttention } from "../graph/blocks/encoder-attention.js";
 import { product, storeLinear } from "../graph/blocks/linear.js";
-import { activations, mlp } from "../graph/blocks/mlp.js";
+import { mlp } from "../graph/blocks/mlp.js";
 import { addLayerNorm, layerNorm } from "../graph/blocks/norm.js";
 import type { MatrixRole } from "../graph/model-weights.js";
 import { classifierFields, classifierOf, classifierTasks } from "./classifier.js";
@@ -19,7 +20,7 @@ const fields = z.looseObject({
   intermediate_size: count.default(3072),
   max_position_embeddings: positions.default(512),
   layer_norm_eps: z.number().positive().default(1e-12),
-  hidden_act: z.enum(Object.keys(activations) as (keyof typeof activations)[]).default("gelu"),
+  hidden_act: z.enum(activationNames).default("gelu"),
   position_embedding_type: z.literal("absolute").default("absolute"),
   is_decoder: z.literal(false).default(false),
   ...classifierFields,

@@ -22,3 +22,29 @@ export async function architectureOf(modelType: unknown): Promise<Architecture> 
     param: "model",
   });
 }
+
+/** GGUF's `general.architecture` where it is not the model_type. Source: llama.cpp, src/llama-arch.cpp. */
+const ggufNames: Record<string, string> = {
+  gptneox: "gpt_neox",
+};
+
+/** The model_type of a GGUF file's `general.architecture`. */
+export function modelTypeOfGguf(architecture: unknown): unknown {
+  return (typeof architecture === "string" && ggufNames[architecture]) || architecture;
+}
+
+/**
+ * The configuration of a model's text: that of its language model, where config.json is of a model for several kinds of
+ * input and has one inside.
+ */
+export function textConfig(config: Record<string, unknown>): Record<string, unknown> {
+  const { model_type: type, text_config: inner } = config;
+  if (typeof type === "string" && Object.hasOwn(architectures, type)) return config;
+  if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return config;
+  const { tie_word_embeddings, eos_token_id } = config;
+  return {
+    ...(tie_word_embeddings !== undefined && { tie_word_embeddings }),
+    ...(eos_token_id !== undefined && { eos_token_id }),
+    ...inner,
+  };
+}

@@ -6,6 +6,9 @@ import { requantizeQ4_1 } from "../weights/requantize.js";
 import type { WeightFile } from "../weights/types.js";
 import type { Architecture } from "./types.js";
 
+/** Where a model for several kinds of input keeps its language model. */
+const LANGUAGE_MODEL = /^(model\.)?(language_model|text_model)\./;
+
 /** A checkpoint's tensors under PyTorch's names (prefix cut), matrices [out, in]. */
 export function checkpointWeights(
   file: WeightFile,
@@ -14,8 +17,9 @@ export function checkpointWeights(
 ): ModelWeights {
   const names = new Map<string, string>();
   for (const stored of file.tensors.keys()) {
-    const prefix = architecture.prefixes.find((candidate) => stored.startsWith(candidate)) ?? "";
-    const cut = stored.slice(prefix.length);
+    const inner = stored.replace(LANGUAGE_MODEL, "");
+    const prefix = architecture.prefixes.find((candidate) => inner.startsWith(candidate)) ?? "";
+    const cut = inner.slice(prefix.length);
     names.set(architecture.rename?.(cut) ?? cut, stored);
   }
   const { conv1d } = architecture;

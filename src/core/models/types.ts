@@ -2,6 +2,7 @@ import type { GraphBuilder } from "../graph/builder.js";
 import type { BuildContext } from "../graph/model-weights.js";
 import type { ClassificationProblem } from "../requests.js";
 import type { MetadataValue } from "../weights/types.js";
+import type { Part } from "./parts.js";
 import type { Shapes } from "./shapes.js";
 
 /**
@@ -20,6 +21,8 @@ export interface Architecture<C = unknown> {
   rename?(tensor: string): string;
   /** Names (prefix cut) of matrices that checkpoints store [in, out]; the graph always sees [out, in]. */
   conv1d?(tensor: string): boolean;
+  /** Modules that the graph wants and the files have as rows of others. */
+  parts?(config: C, format: "checkpoint" | "gguf"): Record<string, Part>;
   gguf?: GgufMapping;
   /** Checks config.json and picks what the graph needs. Throws corrupt_file or unsupported_model naming the field. */
   parseConfig(config: Record<string, unknown>): C;

@@ -1,18 +1,12 @@
 import type { GraphBuilder, Value } from "../builder.js";
 import type { BuildContext } from "../model-weights.js";
-import { int8Rounding, type NewPlaces, roundedFloatAttention } from "./int8-cache.js";
+import type { DecoderInputs } from "./decoder-inputs.js";
+import { tokenPositions } from "./decoder-inputs.js";
+import { type HeadNorms, normedHeads, storeHeadNorms } from "./head-norm.js";
+import { int8Rounding, roundedFloatAttention } from "./int8-cache.js";
 import { type Linear, linear } from "./linear.js";
-import type { RopeTables } from "./rope.js";
-
-/** Inputs of a decoder that every layer's attention shares; shapes as in `decoderInputs`. */
-export interface DecoderInputs {
-  inputIds: Value;
-  seqlensK: Value;
-  totalSequenceLength: Value;
-  logitsIndices: Value;
-  /** Where new tokens go in the cache; computed by the first layer that asks. */
-  places?: NewPlaces;
-}
+import { storeVector } from "./matrix.js";
+import { type RopeTables, rotated } from "./rope.js";
 
 export interface HeadShape {
   heads: number;
@@ -20,18 +14,29 @@ export interface HeadShape {
   headDim: number;
 }
 
-/**
- * Declares what a decoder's graph takes besides the cache:
- * input_ids [batch, sequence]; seqlens_k [batch], each row's total length minus one; total_sequence_length [], the
- * longest row; logits_indices [n], which of the batch · sequence positions get logits.
- */
-export function decoderInputs(g: GraphBuilder): DecoderInputs {
-  return {
-    inputIds: g.input("input_ids", "int64", ["batch_size", "sequence_length"]),
-    seqlensK: g.input("seqlens_k", "int32", ["batch_size"]),
-    totalSequenceLength: g.input("total_sequence_length", "int32", []),
-    logitsIndices: g.input("logits_indices", "int64", ["logits_count"]),
-  };
+export interface CausalAttention {
+  layer: number;
+  qkv: Linear;
+  shape: HeadShape;
+  inputs: DecoderInputs;
+  /** Tables of cosines and sines. Attention rotates q and k itself, so they must arrive here unrotated. */
+  rope?: RopeTables;
+  /** Factor on q · kᵀ; headDim^-½ by default. */
+  scale?: number;
+  /** How many positions a query sees, itself among them; absent: all before it. */
+  window?: number;
+  /** s becomes softcap · tanh(s / softcap). */
+  softcap?: number;
+  /** Norms of q and k. */
+  norms?: HeadNorms;
+  /** Rotation comes before the norms. */
+  rotateFirst?: boolean;
+  /** q, k and v are cut to [-clip, clip]. */
+  clip?: number;
+  /** Added to the scores: [1, heads, sequence, total]. */
+  bias?: Value;
+  /** Tensor with a logit for each head that takes a share of the attention and gives nothing back. */
+  sinks?: string;
 }
 
 /**
@@ -41,25 +46,24 @@ export function decoderInputs(g: GraphBuilder): DecoderInputs {
  *
  *   x → linear(q | k | v) → GroupQueryAttention(past, seqlens_k) → y
  *                                        └→ present
+ *
+ * Norms of whole projections, and those behind the rotation, need q, k and v apart:
+ *
+ *   x → linear → Split → norm | rotate → GroupQueryAttention
  */
 export function causalAttention(
   g: GraphBuilder,
   x: Value,
-  options: {
-    layer: number;
-    qkv: Linear;
-    shape: HeadShape;
-    inputs: DecoderInputs;
-    /** Tables of cosines and sines. Attention rotates q and k itself, so they must arrive here unrotated. */
-    rope?: RopeTables;
-    /** Factor on q · kᵀ; headDim^-½ by default. */
-    scale?: number;
-  },
+  options: CausalAttention,
   ctx: BuildContext,
 ): Value {
-  const { layer, qkv, shape, inputs, rope } = options;
+  const { layer, shape, inputs, clip } = options;
   const { heads, kvHeads, headDim } = shape;
-  const packed = linear(g, "qkv_proj", x, qkv, ctx);
+  let packed = linear(g, "qkv_proj", x, options.qkv, ctx);
+  if (clip !== undefined) {
+    const bound = (value: number) => g.constant("float32", [], [value]);
+    packed = g.node("Clip", [packed, bound(-clip), bound(clip)]);
+  }
   const cacheType = ctx.int8Cache ? "int8" : "float32";
   const cacheShape = ["batch_size", kvHeads, "capacity", headDim];
   const past = {
@@ -67,26 +71,71 @@ export function causalAttention(
     value: g.input(`past_key_values.${layer}.value`, cacheType, cacheShape),
   };
   const present = { key: `present.${layer}.key`, value: `present.${layer}.value` };
-  const scale = options.scale ?? headDim ** -0.5;
-  const attributes = { num_heads: heads, kv_num_heads: kvHeads, scale: { float: scale } };
+  const attributes = {
+    num_heads: heads,
+    kv_num_heads: kvHeads,
+    scale: { float: options.scale ?? headDim ** -0.5 },
+    ...(options.window !== undefined && { local_window_size: options.window }),
+    ...(options.softcap !== undefined && { softcap: { float: options.softcap } }),
+  };
+  const sinks = options.sinks && storeVector(g, g.scope("sinks"), [options.sinks], ctx);
+  const { query, rope, fused } = queries(g, packed, options, ctx);
   let y: Value;
   if (ctx.int8Cache?.attention === "floats") {
     const scales = ctx.int8Cache.scales[layer];
-    y = roundedFloatAttention(g, packed, { past, present, shape, inputs, rope, scales, attributes });
+    const extra = { bias: options.bias, sinks };
+    y = roundedFloatAttention(g, query, { past, present, shape, inputs, rope, scales, attributes, extra });
   } else {
     const rounding = ctx.int8Cache && int8Rounding(g, shape, ctx.int8Cache.scales[layer]);
     [y] = g.nodes(
       "GroupQueryAttention",
       [
-        ...[packed, undefined, undefined, past.key, past.value, inputs.seqlensK, inputs.totalSequenceLength],
-        ...[rope?.cos, rope?.sin, undefined, undefined, undefined],
-        ...(rounding?.scales ?? []),
+        ...query,
+        ...[past.key, past.value, inputs.seqlensK, inputs.totalSequenceLength],
+        ...[rope?.cos, rope?.sin, undefined, options.bias, sinks as Value | undefined],
+        ...(rounding?.scales ?? [undefined, undefined]),
+        ...[fused?.query, fused?.key],
       ],
-      { ...attributes, do_rotary: rope ? 1 : 0, ...rounding?.attributes },
+      {
+        ...attributes,
+        do_rotary: rope ? 1 : 0,
+        ...(rope?.interleaved && { rotary_interleaved: 1 }),
+        ...(fused && { qk_norm_epsilon: { float: fused.epsilon } }),
+        ...rounding?.attributes,
+      },
       [undefined, present.key, present.value],
     );
   }
   g.output(present.key as Value, cacheType, cacheShape);
   g.output(present.value as Value, cacheType, cacheShape);
   return y;
+}
+
+/** What attention gets for q, k and v: one packed value, or three; with what is left for it to do itself. */
+function queries(
+  g: GraphBuilder,
+  packed: Value,
+  { shape, inputs, rope, norms, rotateFirst }: CausalAttention,
+  ctx: BuildContext,
+): {
+  query: [Value, Value | undefined, Value | undefined];
+  rope?: RopeTables;
+  fused?: { query: Value; key: Value; epsilon: number };
+} {
+  if (!norms) return { query: [packed, undefined, undefined], rope };
+  const { heads, kvHeads, headDim } = shape;
+  const stored = storeHeadNorms(g, norms, shape, ctx);
+  // The operator norms each head before it rotates it. A cache of int8 has a graph without it.
+  if (norms.kind === "rms" && norms.over === "head" && !rotateFirst && ctx.int8Cache === undefined)
+    return { query: [packed, undefined, undefined], rope, fused: { ...stored, epsilon: norms.epsilon } };
+  const split = g.constant("int64", [3], [heads * headDim, kvHeads * headDim, kvHeads * headDim]);
+  let [q, k, v] = g.nodes("Split", [packed, split], { axis: -1 }, [undefined, undefined, undefined]);
+  if (rotateFirst && rope) {
+    const positions = tokenPositions(g, inputs);
+    q = rotated(g, q, positions, rope, { heads, headDim });
+    k = rotated(g, k, positions, rope, { heads: kvHeads, headDim });
+  }
+  q = normedHeads(g, q, stored.query, norms, heads, headDim);
+  k = normedHeads(g, k, stored.key, norms, kvHeads, headDim);
+  return { query: [q, k, v], rope: rotateFirst ? undefined : rope };
 }

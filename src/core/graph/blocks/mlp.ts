@@ -1,53 +1,50 @@
 import type { GraphBuilder, Value } from "../builder.js";
 import type { BuildContext } from "../model-weights.js";
+import { type Activation, activate, biasedActivate } from "./activation.js";
 import { type Linear, linear, product, storeLinear } from "./linear.js";
 
-/**
- * SwiGLU: down(silu(gate(x)) · up(x)). gate and up are one product; silu(a) = a · sigmoid(a) is QuickGelu with α = 1.
- *
- *   x → linear(gate | up) → Split ─ gate → QuickGelu ─┐
- *                             └──── up ───────────── Mul → linear(down)
- */
-export function gatedMlp(g: GraphBuilder, x: Value, gateUp: Linear, down: Linear, ctx: BuildContext): Value {
-  const both = linear(g, "gate_up_proj", x, gateUp, ctx);
-  const [gate, up] = g.nodes("Split", [both], { axis: -1, num_outputs: 2 }, [undefined, undefined]);
-  const active = g.node("QuickGelu", [gate], { alpha: { float: 1 } });
-  return linear(g, "down_proj", g.node("Mul", [active, up]), down, ctx);
+/** What a branch adds to the residual; the bias is left to the residual's operator. */
+export interface Delta {
+  y: Value;
+  bias?: Value;
 }
 
-/** Names of `hidden_act` in config.json: gelu_new and kin are the tanh approximation. */
-export const activations = {
-  gelu: "BiasGelu",
-  gelu_new: "FastGelu",
-  gelu_pytorch_tanh: "FastGelu",
-  gelu_fast: "FastGelu",
-  relu: "Relu",
-} as const;
-
-export type Activation = keyof typeof activations;
+/**
+ * A gated MLP: down(act(gate(x)) · up(x)); SwiGLU where the activation is silu. gate and up are one product.
+ *
+ *   x → linear(gate | up) → Split ─ gate → act ─┐
+ *                             └──── up ─────── Mul → product(down)
+ */
+export function gatedMlp(
+  g: GraphBuilder,
+  x: Value,
+  options: { gateUp: Linear; down: Linear; activation: Activation },
+  ctx: BuildContext,
+): Delta {
+  const both = linear(g, "gate_up_proj", x, options.gateUp, ctx);
+  const [gate, up] = g.nodes("Split", [both], { axis: -1, num_outputs: 2 }, [undefined, undefined]);
+  const inner = g.node("Mul", [activate(g, gate, options.activation), up]);
+  return project(g, "down_proj", inner, options.down, ctx);
+}
 
 /**
- * out(act(in(x) + b)), the output layer's bias left to the caller, whose residual operator adds it.
+ * out(act(in(x) + b)).
  *
- *   x → product → BiasGelu | FastGelu (bias inside) | Add → Relu → product
+ *   x → product → activation with its bias → product
  */
 export function mlp(
   g: GraphBuilder,
   x: Value,
   options: { up: Linear; down: Linear; activation: Activation },
   ctx: BuildContext,
-): { y: Value; bias: Value | undefined } {
+): Delta {
   const up = storeLinear(g, "up_proj", options.up, ctx);
   const raw = product(g.at("up_proj"), x, up.matrix, { compute: ctx.compute });
-  const op = activations[options.activation];
-  let active: Value;
-  if (op === "Relu" || !up.bias) {
-    const biased = up.bias ? g.node("Add", [raw, up.bias]) : raw;
-    active =
-      op === "Relu" ? g.node("Relu", [biased]) : g.node(op === "BiasGelu" ? "Gelu" : "FastGelu", [biased]);
-  } else {
-    active = g.node(op, [raw, up.bias]);
-  }
-  const down = storeLinear(g, "down_proj", options.down, ctx);
-  return { y: product(g.at("down_proj"), active, down.matrix, { compute: ctx.compute }), bias: down.bias };
+  return project(g, "down_proj", biasedActivate(g, raw, up.bias, options.activation), options.down, ctx);
+}
+
+/** A linear layer whose bias is left to what comes after it. */
+export function project(g: GraphBuilder, name: string, x: Value, of: Linear, ctx: BuildContext): Delta {
+  const { matrix, bias } = storeLinear(g, name, of, ctx);
+  return { y: product(g.at(name), x, matrix, { compute: ctx.compute }), bias };
 }

@@ -4,13 +4,17 @@ import type { BuildContext } from "../model-weights.js";
 import { storeTable } from "./matrix.js";
 
 /**
- * Rotary position embeddings, half-split (GPT-NeoX style). Source of the formulas: transformers,
- * modeling_rope_utils.py. The graph gets tables of cosines and sines, [positions, rotaryDim / 2] each.
+ * Rotary position embeddings. Source of the formulas: transformers, modeling_rope_utils.py. The graph gets tables of
+ * cosines and sines, [positions, rotaryDim / 2] each.
  */
 export interface Rope {
   theta: number;
-  /** Rotated components of a head; even. */
+  /** Rotated components of a head, the first ones; even. */
   rotaryDim: number;
+  /** Neighbours rotate together (GPT-J); by default a component rotates with the one half of rotaryDim behind it (GPT-NeoX). */
+  interleaved?: boolean;
+  /** Rotation goes the other way round. */
+  reversed?: boolean;
   scaling?: RopeScaling;
 }
 
@@ -30,18 +34,46 @@ export interface RopeTables {
   cos: Value;
   sin: Value;
   rotaryDim: number;
+  interleaved?: boolean;
 }
 
 /** Declares the tables for `positions` positions; GroupQueryAttention takes them as cos_cache and sin_cache. */
-export function ropeTables(g: GraphBuilder, rope: Rope, positions: number, ctx: BuildContext): RopeTables {
+export function ropeTables(
+  g: GraphBuilder,
+  rope: Rope,
+  positions: number,
+  ctx: BuildContext,
+  scope = "rope",
+): RopeTables {
   const shape = [positions, rope.rotaryDim / 2];
   const table = (name: string, f: (angle: number) => number): Value =>
-    storeTable(g, g.scope(`rope.${name}`), shape, async () => {
+    storeTable(g, g.scope(`${scope}.${name}`), shape, async () => {
       const { scaling } = rope;
       const factors = scaling?.type === "factors" ? await ctx.weights.read(scaling.tensor) : undefined;
       return angles(inverseFrequencies(rope, factors), positions).map(f);
     });
-  return { cos: table("cos", Math.cos), sin: table("sin", Math.sin), rotaryDim: rope.rotaryDim };
+  const sine = rope.reversed ? (angle: number) => -Math.sin(angle) : Math.sin;
+  return {
+    cos: table("cos", Math.cos),
+    sin: table("sin", sine),
+    rotaryDim: rope.rotaryDim,
+    interleaved: rope.interleaved,
+  };
+}
+
+/** x [batch, sequence, heads · headDim] with every head rotated to its position; positions [batch, sequence]. */
+export function rotated(
+  g: GraphBuilder,
+  x: Value,
+  positions: Value,
+  rope: RopeTables,
+  { heads, headDim }: { heads: number; headDim: number },
+): Value {
+  return g.node("RotaryEmbedding", [x, positions, rope.cos, rope.sin], {
+    num_heads: heads,
+    rotary_embedding_dim: rope.rotaryDim === headDim ? 0 : rope.rotaryDim,
+    ...(rope.interleaved && { interleaved: 1 }),
+  });
 }
 
 /** position · frequency, [positions, frequencies]; PyTorch multiplies in float32, and so does this. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { causalAttention, decoderInputs } from "../../../../src/core/graph/blocks/attention.js";
+import { causalAttention } from "../../../../src/core/graph/blocks/attention.js";
+import { decoderInputs } from "../../../../src/core/graph/blocks/decoder-inputs.js";
 import { ropeTables } from "../../../../src/core/graph/blocks/rope.js";
 import { GraphBuilder } from "../../../../src/core/graph/builder.js";
 import type { Int8Cache } from "../../../../src/core/graph/model-weights.js";

@@ -1,0 +1,240 @@
+import { alibi } from "../../graph/blocks/alibi.js";
+import { causalAttention } from "../../graph/blocks/attention.js";
+import { type DecoderInputs, decoderInputs } from "../../graph/blocks/decoder-inputs.js";
+import type { Table } from "../../graph/blocks/embedding.js";
+import type { Linear } from "../../graph/blocks/linear.js";
+import { lmHead, selectRows } from "../../graph/blocks/lm-head.js";
+import { type Delta, gatedMlp, mlp, project } from "../../graph/blocks/mlp.js";
+import { addNorm, norm } from "../../graph/blocks/norm.js";
+import { type RopeTables, ropeTables } from "../../graph/blocks/rope.js";
+import type { GraphBuilder, Value } from "../../graph/builder.js";
+import type { BuildContext, MatrixRole } from "../../graph/model-weights.js";
+import type { DecoderInfo } from "../types.js";
+import { embed } from "./embed.js";
+import { type DecoderSpec, type LayerSpec, type LinearSpec, type NormSpec, normOf } from "./spec.js";
+
+/** What the layers of a decoder share. */
+interface Shared {
+  spec: DecoderSpec;
+  inputs: DecoderInputs;
+  ropes: Record<string, RopeTables>;
+  ctx: BuildContext;
+}
+
+/** The residual stream: x, and what is still to be added to it by the norm that comes next. */
+interface Stream {
+  x: Value;
+  delta?: Delta;
+}
+
+/** Composes the graph of a decoder. The cache, the inputs and the outputs are those of docs/graph.md. */
+export function buildDecoder(g: GraphBuilder, spec: DecoderSpec, ctx: BuildContext): DecoderInfo {
+  const inputs = decoderInputs(g);
+  const { x, table, positionIds, contextLength } = embed(g, spec, inputs, ctx);
+  const ropes: Record<string, RopeTables> = {};
+  for (const [name, rope] of Object.entries(spec.ropes ?? {}))
+    ropes[name] = ropeTables(g, rope, contextLength, ctx, name);
+  const shared = { spec, inputs, ropes, ctx };
+  let stream: Stream = { x };
+  for (const [index, layer] of spec.layers.entries()) stream = buildLayer(g, index, layer, stream, shared);
+  const { normed } = spec.norm ? nextNorm(g, spec.norm, stream, shared) : { normed: added(g, stream) };
+  buildHead(g, normed, table, shared);
+
+  const { heads, kvHeads, headDim } = spec.layers[0].attention;
+  const rotaryDim = Math.max(0, ...Object.values(ropes).map((rope) => rope.rotaryDim));
+  return {
+    kind: "decoder",
+    layers: spec.layers.length,
+    heads,
+    kvHeads,
+    headDim,
+    vocabularySize: table.rows,
+    contextLength,
+    positionIds,
+    ...(rotaryDim > 0 && { rotaryDim }),
+  };
+}
+
+function buildLayer(
+  g: GraphBuilder,
+  index: number,
+  layer: LayerSpec,
+  stream: Stream,
+  shared: Shared,
+): Stream {
+  const { norms, residual } = layer;
+  const at = g.at(layer.name);
+  const isLast = index === shared.spec.layers.length - 1;
+  if (residual === "post") {
+    const x = added(at, stream);
+    const attended = attend(at, index, layer, x, { x }, shared);
+    const middle = nextNorm(at, norms.attention, { x: attended.x, delta: attended.delta }, shared).normed;
+    const delta = feedForward(at, layer, middle, isLast, shared);
+    return { x: nextNorm(at, norms.mlp, { x: middle, delta }, shared).normed };
+  }
+  const { normed, x } = nextNorm(at, norms.attention, stream, shared);
+  if (residual === "parallel") {
+    const between = norms.mlp && norm(at, scopeOf(layer, norms.mlp), x, sized(norms.mlp, shared), shared.ctx);
+    const attended = attend(at, index, layer, normed, { x, also: between ?? normed }, shared);
+    const delta = feedForward(at, layer, attended.also as Value, isLast, shared);
+    const both = at.node("Add", [withBias(at, attended.delta), withBias(at, delta)]);
+    return { x: attended.x, delta: { y: both } };
+  }
+  const attended = attend(at, index, layer, normed, { x }, shared);
+  const second = nextNorm(at, norms.mlp, attended, shared);
+  return { x: second.x, delta: feedForward(at, layer, second.normed, isLast, shared) };
+}
+
+/**
+ * Attention and its output projection. Behind the last attention nothing looks at other positions any more, so what
+ * goes on from there has only the rows that get logits.
+ */
+function attend(
+  g: GraphBuilder,
+  index: number,
+  layer: LayerSpec,
+  normed: Value,
+  rest: { x: Value; also?: Value },
+  { spec, inputs, ropes, ctx }: Shared,
+): { x: Value; also?: Value; delta: Delta } {
+  const { attention, norms } = layer;
+  const { heads, kvHeads, headDim, rope, slopes } = attention;
+  let attended = causalAttention(
+    g.at("attn"),
+    normed,
+    {
+      layer: index,
+      qkv: linearOf(attention.qkv, "qkv"),
+      shape: { heads, kvHeads, headDim },
+      inputs,
+      rope: rope === undefined ? undefined : ropes[rope],
+      scale: attention.scale,
+      window: attention.window,
+      softcap: attention.softcap,
+      norms: attention.norms,
+      rotateFirst: attention.rotateFirst,
+      clip: attention.clip,
+      bias: slopes && alibi(g, slopes, inputs),
+      sinks: attention.sinks,
+    },
+    ctx,
+  );
+  let { x, also } = rest;
+  if (index === spec.layers.length - 1) {
+    const select = (scope: string, value: Value, width: number): Value =>
+      selectRows(g.at(scope), value, width, inputs.logitsIndices);
+    attended = select("attn/select", attended, heads * headDim);
+    x = select("select", x, spec.hidden);
+    if (also) also = select("select", also, spec.hidden);
+  }
+  const { innerNorm } = attention;
+  if (innerNorm)
+    attended = norm(
+      g.at("attn"),
+      lastOf(innerNorm.module),
+      attended,
+      normOf(innerNorm, heads * headDim),
+      ctx,
+    );
+  const output = linearOf(attention.output, "attention_output");
+  const delta = project(g.at("attn"), lastOf(attention.output.modules[0]), attended, output, ctx);
+  return { x, also, delta: scaled(g, branchNorm(g, layer, norms.attentionOutput, delta, spec, ctx), layer) };
+}
+
+function feedForward(g: GraphBuilder, layer: LayerSpec, x: Value, isLast: boolean, shared: Shared): Delta {
+  const { spec, ctx } = shared;
+  const { mlp: of, norms } = layer;
+  const at = g.at("mlp");
+  let delta: Delta;
+  if (of.kind === "own") delta = of.build(at, x, ctx);
+  else {
+    const role = isLast ? "last_mlp_up" : "mlp_up";
+    const down = linearOf(of.down, "mlp_down");
+    const { activation } = of;
+    delta =
+      of.kind === "gated"
+        ? gatedMlp(at, x, { gateUp: linearOf(of.gateUp, role), down, activation }, ctx)
+        : mlp(at, x, { up: linearOf(of.up, role), down, activation }, ctx);
+  }
+  return scaled(g, branchNorm(g, layer, norms.mlpOutput, delta, spec, ctx), layer);
+}
+
+/** What a branch gives, normed before it is added. */
+function branchNorm(
+  g: GraphBuilder,
+  layer: LayerSpec,
+  of: NormSpec | undefined,
+  delta: Delta,
+  { hidden }: DecoderSpec,
+  ctx: BuildContext,
+): Delta {
+  if (!of) return delta;
+  return { y: norm(g, scopeOf(layer, of), withBias(g, delta), normOf(of, hidden), ctx) };
+}
+
+function scaled(g: GraphBuilder, delta: Delta, { branchScale }: LayerSpec): Delta {
+  if (branchScale === undefined || branchScale === 1) return delta;
+  return { y: g.node("Mul", [withBias(g, delta), g.constant("float32", [], [branchScale])]) };
+}
+
+/** Adds what is outstanding and norms the sum; without a norm the sum is what is read. */
+function nextNorm(
+  g: GraphBuilder,
+  of: NormSpec | undefined,
+  stream: Stream,
+  { spec, ctx }: Shared,
+): { normed: Value; x: Value } {
+  if (!of) {
+    const x = added(g, stream);
+    return { normed: x, x };
+  }
+  const name = lastOf(of.module);
+  const settings = normOf(of, spec.hidden);
+  if (!stream.delta) return { normed: norm(g, name, stream.x, settings, ctx), x: stream.x };
+  const { normed, sum } = addNorm(g, name, stream.x, stream.delta, settings, ctx);
+  return { normed, x: sum };
+}
+
+function added(g: GraphBuilder, { x, delta }: Stream): Value {
+  return delta ? g.node("Add", [x, withBias(g, delta)]) : x;
+}
+
+function withBias(g: GraphBuilder, { y, bias }: Delta): Value {
+  return bias ? g.node("Add", [y, bias]) : y;
+}
+
+function buildHead(g: GraphBuilder, normed: Value, table: Table, { spec, ctx }: Shared): void {
+  const { module, tied, bias, projection, before, scale, softcap } = spec.head;
+  let x = before ? before(g, normed, ctx) : normed;
+  if (projection) {
+    const out = { role: "attention_output" as const, tensors: [`${projection}.weight`] };
+    x = project(g, lastOf(projection), x, out, ctx).y;
+  }
+  const own = !tied && ctx.weights.has(`${module}.weight`);
+  lmHead(g, x, own ? { tensor: `${module}.weight` } : { tied: table }, ctx, {
+    bias: bias ? `${module}.bias` : undefined,
+    scale,
+    softcap,
+  });
+}
+
+function linearOf({ modules, bias }: LinearSpec, role: MatrixRole): Linear {
+  return {
+    role,
+    tensors: modules.map((module) => `${module}.weight`),
+    bias: bias ? modules.map((module) => `${module}.bias`) : undefined,
+  };
+}
+
+function sized(of: NormSpec, { spec }: Shared) {
+  return normOf(of, spec.hidden);
+}
+
+/** The name of a norm inside its layer: `input_layernorm` of layers.0.input_layernorm. */
+function scopeOf({ name }: LayerSpec, { module }: NormSpec): string {
+  return module.startsWith(`${name}.`) ? module.slice(name.length + 1) : module;
+}
+
+function lastOf(module: string): string {
+  return module.slice(module.lastIndexOf(".") + 1);
+}

@@ -1,0 +1,42 @@
+import type { Shapes } from "../shapes.js";
+import type { DecoderSpec, LayerSpec, LinearSpec, NormSpec } from "./spec.js";
+
+/** The shapes that a spec gives its modules' weights. */
+export function decoderShapes({ hidden, embedding, layers, norm, head }: DecoderSpec): Shapes {
+  const width = embedding.size ?? hidden;
+  const { positions, projection } = embedding;
+  return {
+    [embedding.tokens]: [undefined, width],
+    ...(projection && { [projection]: [hidden, width] }),
+    ...(positions && "module" in positions && { [positions.module]: [undefined, hidden] }),
+    ...normShapes(hidden, embedding.norm, norm),
+    ...Object.assign({}, ...layers.map((layer) => layerShapes(layer, hidden))),
+    ...(head.projection && { [head.projection]: [width, hidden] }),
+    [head.module]: [undefined, head.projection ? width : hidden],
+  };
+}
+
+function layerShapes({ attention, mlp, norms }: LayerSpec, hidden: number): Shapes {
+  const { heads, kvHeads, headDim, qkv, output, innerNorm } = attention;
+  const [q, kv] = [heads * headDim, kvHeads * headDim];
+  return {
+    ...normShapes(hidden, norms.attention, norms.attentionOutput, norms.mlp, norms.mlpOutput),
+    ...rows(qkv, [q, kv, kv], hidden),
+    ...rows(output, [hidden], q),
+    ...normShapes(q, innerNorm),
+    ...(mlp.kind === "gated" && rows(mlp.gateUp, [mlp.inner, mlp.inner], hidden)),
+    ...(mlp.kind === "plain" && rows(mlp.up, [mlp.inner], hidden)),
+    ...(mlp.kind === "own" ? mlp.shapes : rows(mlp.down, [hidden], mlp.inner)),
+  };
+}
+
+/** Modules side by side, or one that has the rows of all. */
+function rows({ modules }: LinearSpec, sizes: number[], columns: number): Shapes {
+  if (modules.length === 1) return { [modules[0]]: [sizes.reduce((sum, n) => sum + n, 0), columns] };
+  return Object.fromEntries(modules.map((module, i) => [module, [sizes[i], columns]]));
+}
+
+function normShapes(size: number, ...norms: (NormSpec | undefined)[]): Shapes {
+  const named = norms.filter((norm) => norm !== undefined && !norm.bare) as NormSpec[];
+  return Object.fromEntries(named.map(({ module }) => [module, [size]]));
+}

@@ -1,0 +1,97 @@
+import type { ModelWeights } from "../graph/model-weights.js";
+
+/** A module that no file has: rows of a stored one, such as the queries of a fused query_key_value. */
+export interface Part {
+  /** The stored module. */
+  module: string;
+  /** How many rows the part has. */
+  rows: number;
+  /** Which row of the stored module the part's row is. */
+  from(row: number): number;
+}
+
+/** The weights with parts beside what is stored; by module, for `.weight` and `.bias` alike. */
+export function withParts(weights: ModelWeights, parts: Readonly<Record<string, Part>>): ModelWeights {
+  const partOf = (name: string): { part: Part; stored: string } | undefined => {
+    const dot = name.lastIndexOf(".");
+    const module = name.slice(0, dot);
+    if (!Object.hasOwn(parts, module)) return undefined;
+    return { part: parts[module], stored: parts[module].module + name.slice(dot) };
+  };
+  return {
+    has(name) {
+      return weights.has(partOf(name)?.stored ?? name);
+    },
+    shape(name) {
+      const found = partOf(name);
+      if (!found) return weights.shape(name);
+      return [found.part.rows, ...weights.shape(found.stored).slice(1)];
+    },
+    async read(name, first = 0, rows) {
+      const found = partOf(name);
+      if (!found) return weights.read(name, first, rows);
+      const count = rows ?? found.part.rows - first;
+      const pieces: Float32Array[] = [];
+      for (const run of runs(found.part, first, count))
+        pieces.push(await weights.read(found.stored, run.first, run.count));
+      return joined(pieces);
+    },
+    async readBlocks(name, first, rows, format) {
+      const found = partOf(name);
+      if (!found) return weights.readBlocks(name, first, rows, format);
+      const data: Uint8Array[] = [];
+      const scales: Float32Array[] = [];
+      for (const run of runs(found.part, first, rows)) {
+        const blocks = await weights.readBlocks(found.stored, run.first, run.count, format);
+        if (!blocks) return undefined;
+        data.push(blocks.data);
+        scales.push(blocks.scales);
+      }
+      return { data: joined(data), scales: joined(scales) };
+    },
+  };
+}
+
+/**
+ * The parts of a module that has q, k and v of each head (or of each group of heads) together: a group has `queries`
+ * heads of queries, then a key and a value.
+ */
+export function groupedParts(
+  module: string,
+  names: { q: string; k: string; v: string },
+  { groups, queries, headDim }: { groups: number; queries: number; headDim: number },
+): Record<string, Part> {
+  const group = (queries + 2) * headDim;
+  const part = (start: number, heads: number): Part => ({
+    module,
+    rows: groups * heads * headDim,
+    from(row) {
+      const width = heads * headDim;
+      return Math.floor(row / width) * group + start * headDim + (row % width);
+    },
+  });
+  return { [names.q]: part(0, queries), [names.k]: part(queries, 1), [names.v]: part(queries + 1, 1) };
+}
+
+/** Rows that follow each other in the stored module, as one piece. */
+function* runs(part: Part, first: number, count: number): Iterable<{ first: number; count: number }> {
+  for (let row = first; row < first + count; ) {
+    const start = part.from(row);
+    let length = 1;
+    while (row + length < first + count && part.from(row + length) === start + length) length++;
+    yield { first: start, count: length };
+    row += length;
+  }
+}
+
+function joined<A extends Float32Array | Uint8Array>(pieces: A[]): A {
+  if (pieces.length === 1) return pieces[0];
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const result = new (pieces[0].constructor as new (length: number) => A)(length);
+  let at = 0;
+  for (const piece of pieces) {
+    result.set(piece, at);
+    at += piece.length;
+  }
+  return result;
+}
