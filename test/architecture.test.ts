@@ -14,7 +14,8 @@ import { filesOf, importsOf, loadedWith, read } from "./source-imports.js";
  */
 const layers = [
   ["core/errors", "core/requests", "core/config", "core/tensor"],
-  ["core/skills", "core/hub", "core/hardware", "core/weights", "core/text"],
+  ["core/weights"],
+  ["core/skills", "core/hub", "core/hardware", "core/text"],
   ["core/graph"],
   ["core/models", "core/runtime"],
   ["core/scheduler"],

@@ -3,10 +3,11 @@ import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { fromFileSystem, HfmsError } from "../errors.js";
 import type { RepoFile } from "../requests.js";
+import { ggufParts } from "../weights/gguf-parts.js";
 import { filesBelow } from "./cache.js";
 import type { Repository, Source } from "./types.js";
 
-/** A folder in Hub layout, or one GGUF file. Nothing is copied or changed. */
+/** A folder in Hub layout, or one GGUF file with its other parts. Nothing is copied or changed. */
 export function local(): Source {
   return {
     name: "local",
@@ -44,7 +45,7 @@ async function readLocal(location: string, quant?: string): Promise<Repository> 
     ? await filesBelow(location).catch((error) => {
         throw fromFileSystem(error, location);
       })
-    : [{ path: path.basename(location), size: stats.size }];
+    : await partsOf(location);
   return {
     id: location,
     source: "local",
@@ -53,6 +54,21 @@ async function readLocal(location: string, quant?: string): Promise<Repository> 
     quant,
     files: files.map((file) => ({ ...file, cached: true })),
   };
+}
+
+/** The file, or all parts of the split model that it is a part of. */
+async function partsOf(location: string): Promise<RepoFile[]> {
+  const parts = ggufParts(location);
+  const sizes = parts.map(async (part) => {
+    const stats = await stat(part).catch((error) => {
+      throw new HfmsError("corrupt_file", `${part}, one of the model's ${parts.length} files, is not there`, {
+        hint: "put all of them into one folder",
+        cause: error,
+      });
+    });
+    return { path: path.basename(part), size: stats.size };
+  });
+  return Promise.all(sizes);
 }
 
 /**

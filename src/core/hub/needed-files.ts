@@ -1,5 +1,6 @@
 import { HfmsError } from "../errors.js";
 import type { RepoFile } from "../requests.js";
+import { ggufParts } from "../weights/gguf-parts.js";
 
 export interface NeededFiles {
   format: "safetensors" | "gguf";
@@ -22,9 +23,29 @@ export interface NeededFilesOptions {
 
 /**
  * GGUF number formats that hfms reads, best first: `auto` runs int8, which Q8_0 carries without loss worth naming and
- * with half of F16's bytes; the rest by what they keep of the weights.
+ * with half of F16's bytes; the rest by what they keep of the weights. `Q4_K` stands for Q4_K_M and its kin, which mix it
+ * with its neighbours: the larger mix goes first.
  */
-export const ggufOrder = ["Q8_0", "F16", "F32", "Q4_1", "Q4_0"] as const;
+export const ggufOrder = [
+  "Q8_0",
+  "BF16",
+  "F16",
+  "F32",
+  "Q8_K",
+  "Q6_K",
+  "Q5_K",
+  "Q5_1",
+  "Q5_0",
+  "Q4_K",
+  "IQ4_NL",
+  "IQ4_XS",
+  "Q4_1",
+  "Q4_0",
+  "Q3_K",
+  "Q2_K",
+] as const;
+const mixSizes = ["_XL", "_L", "_M", "", "_S"];
+const readable = ggufOrder.join(", ");
 
 const INDEX = "model.safetensors.index.json";
 
@@ -110,27 +131,49 @@ function shardsOf(id: string, index: string): string[] {
 }
 
 function gguf({ id, quant }: NeededFilesOptions, paths: string[]): Weights {
-  const models = paths.filter((file) => /\.gguf$/i.test(file) && !/(^|\/)(mmproj|imatrix)/i.test(file));
-  const whole = models.filter((file) => !/-\d{5}-of-\d{5}\.gguf$/i.test(file));
-  const wanted = quant ? [quant] : ggufOrder;
-  for (const name of wanted) {
-    const match = whole.find((file) => quantOf(file)?.toUpperCase() === name.toUpperCase());
-    if (match && isReadable(name)) return { format: "gguf", weights: [match] };
+  const files = paths.filter((file) => /\.gguf$/i.test(file) && !/(^|\/)(mmproj|imatrix)/i.test(file));
+  // A split model goes by the name of its first part.
+  const models = [...new Set(files.map((file) => ggufParts(file)[0]))];
+  const chosen = quant
+    ? models.find((file) => quantOf(file)?.toUpperCase() === quant.toUpperCase() && rankOf(quant) >= 0)
+    : bestOf(models);
+  if (chosen === undefined) throw unsupported(id, quant, paths, models);
+  const parts = ggufParts(chosen);
+  const missing = parts.find((part) => !files.includes(part));
+  if (missing) {
+    throw new HfmsError(
+      "corrupt_file",
+      `${id} lacks ${missing}, one of the ${parts.length} files of a model`,
+      {
+        hint: "take another GGUF of the repository, or another repository",
+      },
+    );
   }
+  return { format: "gguf", weights: parts };
+}
+
+function bestOf(models: string[]): string | undefined {
+  const ranked = models
+    .map((file) => ({ file, rank: rankOf(quantOf(file) ?? "") }))
+    .filter(({ rank }) => rank >= 0)
+    .sort((a, b) => a.rank - b.rank);
   // A single file whose name tells nothing: its header will.
-  if (!quant && whole.length === 1 && quantOf(whole[0]) === undefined) {
-    return { format: "gguf", weights: whole };
-  }
-  throw unsupported(id, quant, paths, models);
+  const only = models.length === 1 && quantOf(models[0]) === undefined ? models[0] : undefined;
+  return ranked[0]?.file ?? only;
+}
+
+/** Place in the order of preference; -1 for a format that is not read. */
+function rankOf(quant: string): number {
+  const [, format, mix] = /^(.*?_K)(_(?:XL|L|M|S))?$/.exec(quant.toUpperCase()) ?? [];
+  const rank = (ggufOrder as readonly string[]).indexOf(format ?? quant.toUpperCase());
+  // There is no file of Q8_K alone.
+  if (rank < 0 || (format === "Q8_K" && !mix)) return -1;
+  return rank * mixSizes.length + mixSizes.indexOf(mix ?? "");
 }
 
 /** The number format in a GGUF's name: `model-Q4_K_M.gguf`, `model.f16.gguf`. */
 export function quantOf(file: string): string | undefined {
   return /(?:^|[-._/])((?:I?Q\d(?:_[A-Z0-9]+)*|B?F16|F32|MXFP4))(?=[-.][^/]*gguf$|\.gguf$)/i.exec(file)?.[1];
-}
-
-function isReadable(quant: string): boolean {
-  return (ggufOrder as readonly string[]).includes(quant.toUpperCase());
 }
 
 /** Folders that modules.json names: 1_Pooling, 2_Dense, 3_Normalize. Only a dense layer has weights. */
@@ -150,9 +193,9 @@ function unsupported(id: string, quant: string | undefined, paths: string[], mod
   if (quant) {
     const found = models.some((file) => quantOf(file)?.toUpperCase() === quant.toUpperCase());
     const problem =
-      found && !isReadable(quant) ? "in a number format that hfms does not read" : "that it has not";
+      found && rankOf(quant) < 0 ? "in a number format that hfms does not read" : "that it has not";
     return new HfmsError("unsupported_model", `${id}:${quant} asks for a GGUF ${problem}`, {
-      hint: `it has ${formats || "no GGUF"}; hfms reads ${ggufOrder.join(", ")} in one file`,
+      hint: `it has ${formats || "no GGUF"}; hfms reads ${readable}`,
     });
   }
   if (models.length > 0) {
@@ -160,7 +203,7 @@ function unsupported(id: string, quant: string | undefined, paths: string[], mod
       "unsupported_model",
       `${id} has GGUF files only in formats hfms does not read: ${formats}`,
       {
-        hint: `hfms reads ${ggufOrder.join(", ")} in one file; look for a repository that has one, or the safetensors one`,
+        hint: `hfms reads ${readable}; look for a repository that has one, or the safetensors one`,
       },
     );
   }

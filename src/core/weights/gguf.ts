@@ -1,8 +1,9 @@
-import { basename } from "node:path";
 import { HfmsError } from "../errors.js";
 import { tensorByteLength } from "./dtypes.js";
 import { dtypeOfGgmlType, ggmlTypeNames, readableWeightTypes } from "./ggml-types.js";
 import { type GgufHeader, type GgufTensorInfo, readGgufHeader } from "./gguf-header.js";
+import { ggufParts } from "./gguf-parts.js";
+import { openSplitGguf, refuseLonePart } from "./split-gguf.js";
 import {
   type ByteSource,
   corruptFile,
@@ -10,14 +11,24 @@ import {
   openTensorFile,
   type TensorTable,
 } from "./tensor-file.js";
-import type { WeightFormat } from "./types.js";
+import type { WeightFile, WeightFormat } from "./types.js";
 
-/** One .gguf file, versions 2 and 3, little endian. Format: ggml's docs/gguf.md. */
+/** A .gguf file, or all parts of a split one; versions 2 and 3, little endian. Format: ggml's docs/gguf.md. */
 export const gguf = {
   name: "gguf",
   matches: (file) => file.endsWith(".gguf"),
-  open: (file) => openTensorFile(file, readTable),
+  open: openGguf,
 } satisfies WeightFormat;
+
+async function openGguf(file: string): Promise<WeightFile> {
+  const parts = ggufParts(file);
+  if (parts.length > 1) return openSplitGguf(parts, (part) => openTensorFile(part, readTable));
+  return openTensorFile(file, async (source) => {
+    const table = await readTable(source);
+    refuseLonePart(file, table.metadata);
+    return table;
+  });
+}
 
 const DEFAULT_ALIGNMENT = 32;
 // Real files use 32; a memory page, 65,536 bytes at most, is the largest that makes sense.
@@ -25,7 +36,6 @@ const MAX_ALIGNMENT = 65_536;
 
 async function readTable(source: ByteSource): Promise<TensorTable> {
   const header = await readGgufHeader(source);
-  refuseSplit(source.file, header);
   const alignment = readAlignment(source.file, header);
   const dataStart = Math.ceil(header.end / alignment) * alignment;
   const tensors = new Map<string, LocatedTensor>();
@@ -36,16 +46,6 @@ async function readTable(source: ByteSource): Promise<TensorTable> {
   }
   checkOverlap(source.file, tensors);
   return { tensors, metadata: header.metadata };
-}
-
-function refuseSplit(file: string, { metadata }: GgufHeader): void {
-  const parts = metadata.get("split.count");
-  const isSplit = (typeof parts === "number" && parts > 1) || /-\d{5}-of-\d{5}\.gguf$/.test(basename(file));
-  if (isSplit && !/-00001-of-00001\.gguf$/.test(basename(file))) {
-    throw new HfmsError("unsupported_model", `${file} is one part of a split GGUF model`, {
-      hint: "join the parts with `llama-gguf-split --merge`, or take a model in one file or in safetensors",
-    });
-  }
 }
 
 function readAlignment(file: string, { metadata }: GgufHeader): number {

@@ -2,6 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fromFileSystem, HfmsError } from "../errors.js";
 import { gguf } from "./gguf.js";
+import { ggufParts } from "./gguf-parts.js";
 import { safetensors } from "./safetensors.js";
 import { openShardedSafetensors, shardIndexSuffix } from "./sharded.js";
 import type { WeightFile, WeightFormat } from "./types.js";
@@ -9,8 +10,9 @@ import type { WeightFile, WeightFormat } from "./types.js";
 export const weightFormats = { safetensors, gguf } satisfies Record<WeightFormat["name"], WeightFormat>;
 
 /**
- * Opens the weights at `path`: a .safetensors or .gguf file, a .safetensors.index.json with its shards, or a directory in Hub
- * layout. In a directory the order is model.safetensors, the sharded index, then the only .safetensors or .gguf file.
+ * Opens the weights at `path`: a .safetensors or .gguf file, any part of a split .gguf file, a .safetensors.index.json with its
+ * shards, or a directory in Hub layout. In a directory the order is model.safetensors, the sharded index, then the only
+ * .safetensors or .gguf file.
  * The caller disposes of the result. Throws corrupt_file, unsupported_dtype, unsupported_model or file_error.
  */
 export async function openWeights(path: string): Promise<WeightFile> {
@@ -38,7 +40,9 @@ async function findWeights(directory: string): Promise<string> {
     if (names.includes(usual)) return join(directory, usual);
   }
   for (const format of Object.values(weightFormats)) {
-    const found = names.filter((name) => format.matches(name));
+    const files = names.filter((name) => format.matches(name));
+    // The parts of a split GGUF model are one model, by the name of the first.
+    const found = [...new Set(files.map((name) => ggufParts(name)[0]))];
     if (found.length === 1) return join(directory, found[0]);
     if (found.length > 1) {
       throw new HfmsError(

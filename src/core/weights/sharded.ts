@@ -1,9 +1,10 @@
 import { readFile, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { fromFileSystem, HfmsError } from "../errors.js";
+import { closeAll, joinFiles } from "./joined-file.js";
 import { MAX_HEADER_BYTES, safetensors } from "./safetensors.js";
-import { corruptFile, missingTensor } from "./tensor-file.js";
-import type { MetadataValue, TensorInfo, WeightFile } from "./types.js";
+import { corruptFile } from "./tensor-file.js";
+import type { MetadataValue, WeightFile } from "./types.js";
 
 /** The ending of an index's file name: model.safetensors.index.json. */
 export const shardIndexSuffix = ".safetensors.index.json";
@@ -19,7 +20,7 @@ export async function openShardedSafetensors(file: string): Promise<WeightFile> 
     for (const shard of new Set(weightMap.values())) shards.set(shard, await openShard(file, shard));
     return joinShards(file, weightMap, shards);
   } catch (error) {
-    await closeAll(shards);
+    await closeAll(shards.values());
     throw error;
   }
 }
@@ -74,27 +75,15 @@ function joinShards(
   weightMap: Map<string, string>,
   shards: Map<string, WeightFile>,
 ): WeightFile {
-  const tensors = new Map<string, TensorInfo>();
+  const parts = new Map<string, WeightFile>();
   for (const [name, shard] of weightMap) {
-    const tensor = shards.get(shard)!.tensors.get(name);
-    if (tensor === undefined)
+    const part = shards.get(shard)!;
+    if (!part.tensors.has(name))
       throw corruptFile(file, `says that tensor "${name}" is in ${shard}, which does not have it`);
-    tensors.set(name, tensor);
+    parts.set(name, part);
   }
-  const shardOf = (name: string): WeightFile => {
-    const shard = weightMap.get(name);
-    if (shard === undefined) throw missingTensor(basename(file), name, tensors.size);
-    return shards.get(shard)!;
-  };
-  return {
-    tensors,
-    metadata: new Map<string, MetadataValue>([...shards.values()].flatMap((shard) => [...shard.metadata])),
-    readBytes: async (name, firstRow, rows) => shardOf(name).readBytes(name, firstRow, rows),
-    readFloat32: async (name, firstRow, rows) => shardOf(name).readFloat32(name, firstRow, rows),
-    [Symbol.asyncDispose]: () => closeAll(shards),
-  };
-}
-
-async function closeAll(shards: Map<string, WeightFile>): Promise<void> {
-  for (const shard of shards.values()) await shard[Symbol.asyncDispose]();
+  const metadata = new Map<string, MetadataValue>(
+    [...shards.values()].flatMap((shard) => [...shard.metadata]),
+  );
+  return joinFiles({ file, parts, metadata, close: () => closeAll(shards.values()) });
 }

@@ -73,6 +73,28 @@ describe("a GGUF file", () => {
   });
 });
 
+describe("a part of a split GGUF model", () => {
+  const parts = [1, 2, 3].map((part) => `tiny-Q8_0-0000${part}-of-00003.gguf`);
+
+  it("stands for all of them", async () => {
+    const directory = await folder();
+    for (const part of parts) await writeFile(path.join(directory, part), "GGUF");
+    for (const part of parts) {
+      const { files } = await resolve(path.join(directory, part));
+      expect(files.map((file) => file.path)).toEqual(parts);
+    }
+  });
+
+  it("is refused where another one is missing, by its name", async () => {
+    const directory = await folder();
+    for (const part of parts.slice(1)) await writeFile(path.join(directory, part), "GGUF");
+    await expect(resolve(path.join(directory, parts[1]))).rejects.toMatchObject({
+      code: "corrupt_file",
+      message: expect.stringContaining(parts[0]),
+    });
+  });
+});
+
 describe("a path that can't be a model", () => {
   it("is named", async () => {
     const missing = path.join(await temporaryFolder(), "nothing");

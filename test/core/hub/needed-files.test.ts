@@ -89,13 +89,33 @@ describe("the files that a text model needs", () => {
     }
   });
 
-  it("are one GGUF, Q8_0 before F16 before the smaller ones", () => {
-    const all = ["m.F16.gguf", "m.F32.gguf", "m.Q4_0.gguf", "m.Q4_1.gguf", "m.Q4_K_M.gguf", "m.Q8_0.gguf"];
+  it("are one GGUF, by what its format keeps of the weights", () => {
+    const formats =
+      "Q8_0 BF16 F16 F32 Q8_K_XL Q6_K Q5_K_M Q5_K_S Q5_1 Q5_0 Q4_K_XL Q4_K_L Q4_K_M Q4_K_S IQ4_NL IQ4_XS Q4_1 Q4_0 Q3_K_L Q3_K_M Q3_K_S Q2_K";
+    const best = formats.split(" ").map((format) => `m-${format}.gguf`);
     const order: string[] = [];
-    for (let left = all; left.length > 1; left = left.filter((file) => file !== order.at(-1))) {
-      order.push(needed(left).weights[0]);
+    for (let left = [...best].sort(); left.length > 0; left = left.filter((file) => file !== order.at(-1))) {
+      order.push(needed([...left, "m-IQ2_XS.gguf", "m-TQ1_0.gguf"]).weights[0]);
     }
-    expect(order).toEqual(["m.Q8_0.gguf", "m.F16.gguf", "m.F32.gguf", "m.Q4_1.gguf", "m.Q4_0.gguf"]);
+    expect(order).toEqual(best);
+  });
+
+  it("are all parts of a split GGUF", () => {
+    const parts = ["Q8_0/m-Q8_0-00001-of-00002.gguf", "Q8_0/m-Q8_0-00002-of-00002.gguf"];
+    expect(needed(["m-Q4_K_M.gguf", ...parts.toReversed()])).toEqual({
+      format: "gguf",
+      weights: parts,
+      files: parts,
+    });
+    expect(needed(["m-Q4_K_M.gguf", ...parts], { quant: "q4_k_m" }).weights).toEqual(["m-Q4_K_M.gguf"]);
+    expect(needed(["ggml-model-00001-of-00001.gguf"]).weights).toHaveLength(1);
+  });
+
+  it("can't be parts of a GGUF of which one is not there", () => {
+    expect(refusal(["m-Q8_0-00001-of-00003.gguf", "m-Q8_0-00003-of-00003.gguf"])).toMatchObject({
+      code: "corrupt_file",
+      message: "acme/model lacks m-Q8_0-00002-of-00003.gguf, one of the 3 files of a model",
+    });
   });
 
   it("are the GGUF that was asked for, also beside safetensors", () => {
@@ -126,13 +146,8 @@ describe("what can't be run is refused before it is downloaded", () => {
     ["weights without config.json", ["model.safetensors"], "no config.json"],
     [
       "GGUF in formats we don't read",
-      ["m.Q4_K_M.gguf", "m.IQ2_XS.gguf"],
-      "formats hfms does not read: Q4_K_M, IQ2_XS",
-    ],
-    [
-      "a GGUF in parts",
-      ["m-Q8_0-00001-of-00002.gguf", "m-Q8_0-00002-of-00002.gguf"],
-      "formats hfms does not read",
+      ["m.IQ3_M.gguf", "m.IQ2_XS.gguf"],
+      "formats hfms does not read: IQ3_M, IQ2_XS",
     ],
     [
       "a dense layer in a pickle file",
@@ -157,7 +172,7 @@ describe("what can't be run is refused before it is downloaded", () => {
       message: "acme/model:Q5_0 asks for a GGUF that it has not",
       hint: expect.stringContaining("it has Q4_K_M, Q8_0;"),
     });
-    expect(refusal(["m.Q4_K_M.gguf"], "q4_k_m").message).toContain(
+    expect(refusal(["m.IQ1_S.gguf"], "iq1_s").message).toContain(
       "in a number format that hfms does not read",
     );
     expect(refusal(["model.safetensors"], "Q8_0").hint).toContain("it has no GGUF");
