@@ -12,6 +12,14 @@ export interface ModelTypeGolden<Reference> {
   reference: Reference;
 }
 
+export interface DecoderTypeReference {
+  kind: "decoder";
+  /** logits [vocabulary] of the last position; greedy tokens, and how far each one's logit is above the second. */
+  prompts: { tokens: number[]; logits: GoldenArray; greedy: number[]; margins: number[] }[];
+  /** Of every position of `prompts[prompt]`: [tokens, vocabulary]. */
+  allLogits: { prompt: number; logits: GoldenArray };
+}
+
 interface TokenRow {
   tokens: number[];
   typeIds?: number[];

@@ -8,7 +8,20 @@ import type { Architecture } from "./types.js";
 export const architectures: Record<string, () => Promise<Architecture>> = {
   bert: async () => (await import("./bert.js")).bert as Architecture,
   gpt2: async () => (await import("./gpt2.js")).gpt2 as Architecture,
+  qwen2: async () => (await import("./qwen2.js")).qwen2 as Architecture,
   llama: async () => (await import("./llama.js")).llama as Architecture,
+  bart: async () => (await import("./bart.js")).bart as Architecture,
+  blenderbot: async () => (await import("./blenderbot.js")).blenderbot as Architecture,
+  "blenderbot-small": async () => (await import("./blenderbot-small.js")).blenderbotSmall as Architecture,
+  m2m_100: async () => (await import("./m2m-100.js")).m2m100 as Architecture,
+  marian: async () => (await import("./marian.js")).marian as Architecture,
+  mbart: async () => (await import("./mbart.js")).mbart as Architecture,
+  mt5: async () => (await import("./mt5.js")).mt5 as Architecture,
+  mvp: async () => (await import("./mvp.js")).mvp as Architecture,
+  pegasus: async () => (await import("./pegasus.js")).pegasus as Architecture,
+  plbart: async () => (await import("./plbart.js")).plbart as Architecture,
+  t5: async () => (await import("./t5.js")).t5 as Architecture,
+  umt5: async () => (await import("./umt5.js")).umt5 as Architecture,
 };
 
 /** Throws unsupported_model naming the type and listing what is supported. */
