@@ -22,6 +22,7 @@ export const architectures: Record<string, () => Promise<Architecture>> = {
   plbart: async () => (await import("./plbart.js")).plbart as Architecture,
   t5: async () => (await import("./t5.js")).t5 as Architecture,
   umt5: async () => (await import("./umt5.js")).umt5 as Architecture,
+  modernbert: async () => (await import("./modernbert.js")).modernbert as Architecture,
 };
 
 /** Throws unsupported_model naming the type and listing what is supported. */
