@@ -23,6 +23,8 @@ export const architectures: Record<string, () => Promise<Architecture>> = {
   t5: async () => (await import("./t5.js")).t5 as Architecture,
   umt5: async () => (await import("./umt5.js")).umt5 as Architecture,
   modernbert: async () => (await import("./modernbert.js")).modernbert as Architecture,
+  deberta: async () => (await import("./deberta.js")).deberta as Architecture,
+  "deberta-v2": async () => (await import("./deberta-v2.js")).debertaV2 as Architecture,
 };
 
 /** Throws unsupported_model naming the type and listing what is supported. */

@@ -1,0 +1,122 @@
+import { z } from "zod";
+import { type Activation, activate, activationNames } from "../graph/blocks/activation.js";
+import { storeTable, storeVector } from "../graph/blocks/matrix.js";
+import { layerNorm } from "../graph/blocks/norm.js";
+import type { GraphBuilder, Value } from "../graph/builder.js";
+import type { BuildContext } from "../graph/model-weights.js";
+import { count, parseWith } from "./config.js";
+import { type DebertaConfig, debertaEncoder, debertaFields, debertaShapes } from "./deberta/encoder.js";
+import type { Architecture } from "./types.js";
+
+const schema = z
+  .looseObject({
+    ...debertaFields,
+    position_buckets: z.int().default(-1),
+    share_att_key: z.boolean().default(false),
+    norm_rel_ebd: z.string().default("none"),
+    attention_head_size: count.nullish(),
+    conv_kernel_size: z.int().min(0).max(99).default(0),
+    conv_groups: count.default(1),
+    conv_act: z.enum(activationNames).default("tanh"),
+  })
+  .refine((config) => config.hidden_size % config.num_attention_heads === 0, {
+    path: ["num_attention_heads"],
+    message: "it must divide hidden_size",
+  })
+  .refine(
+    ({ attention_head_size: size, hidden_size, num_attention_heads }) =>
+      (size ?? hidden_size / num_attention_heads) === hidden_size / num_attention_heads,
+    { path: ["attention_head_size"], message: "it must be hidden_size divided by num_attention_heads" },
+  )
+  .refine(({ conv_kernel_size: size }) => size === 0 || size % 2 === 1, {
+    path: ["conv_kernel_size"],
+    message: "it must be odd",
+  });
+
+type Config = z.infer<typeof schema>;
+
+/** DeBERTa v2 and v3, mDeBERTa. Source: transformers, models/deberta_v2/modeling_deberta_v2.py. */
+export const debertaV2: Architecture<Config> = {
+  modelType: "deberta-v2",
+  tasks: ["feature-extraction", "sentence-similarity"],
+  prefixes: ["deberta."],
+
+  parseConfig: (raw) => parseWith(schema, raw),
+
+  shapes(config) {
+    const { hidden_size: hidden, conv_kernel_size: kernel, conv_groups: groups } = config;
+    const self = "encoder.layer.N.attention.self";
+    return {
+      ...debertaShapes(config),
+      [`${self}.query_proj`]: [hidden, hidden],
+      [`${self}.key_proj`]: [hidden, hidden],
+      [`${self}.value_proj`]: [hidden, hidden],
+      [`${self}.pos_key_proj`]: [hidden, hidden],
+      [`${self}.pos_query_proj`]: [hidden, hidden],
+      "encoder.LayerNorm": [hidden],
+      "encoder.conv.conv": [hidden, hidden / groups, kernel],
+      "encoder.conv.LayerNorm": [hidden],
+    };
+  },
+
+  build(g, config, ctx) {
+    const self = (layer: number, name: string) => `encoder.layer.${layer}.attention.self.${name}`;
+    const of = (layer: number, ...names: string[]) => ({
+      tensors: names.map((name) => `${self(layer, name)}.weight`),
+      bias: names.map((name) => `${self(layer, name)}.bias`),
+    });
+    const buckets = config.position_buckets;
+    return debertaEncoder(
+      g,
+      config,
+      {
+        content: (layer) => of(layer, "query_proj", "key_proj", "value_proj"),
+        ...(!config.share_att_key && {
+          keys: (layer: number) => of(layer, "pos_key_proj"),
+          queries: (layer: number) => of(layer, "pos_query_proj"),
+        }),
+        ...(buckets > 0 && { buckets }),
+        normed: config.norm_rel_ebd
+          .toLowerCase()
+          .split("|")
+          .some((word) => word.trim() === "layer_norm"),
+        ...(config.conv_kernel_size > 0 && {
+          afterFirst: (at: GraphBuilder, embedded: Value, x: Value) =>
+            convolution(at, embedded, x, config, ctx),
+        }),
+      },
+      ctx,
+    );
+  },
+};
+
+/**
+ * What the first layer sees of neighbouring tokens: LayerNorm(x + act(conv(embedded))), [batch, sequence, hidden] each.
+ *
+ *   embedded → Transpose → Conv → Transpose → act ─ Add(x) → LayerNorm
+ */
+function convolution(
+  g: GraphBuilder,
+  embedded: Value,
+  x: Value,
+  config: DebertaConfig & { conv_kernel_size: number; conv_groups: number; conv_act: Activation },
+  ctx: BuildContext,
+): Value {
+  const module = "encoder.conv.conv";
+  const { hidden_size: hidden, conv_kernel_size: kernel, conv_groups: group } = config;
+  const weight = storeTable(g, g.scope("weight"), [hidden, hidden / group, kernel], () =>
+    ctx.weights.read(`${module}.weight`),
+  );
+  const bias = storeVector(g, g.scope("bias"), [`${module}.bias`], ctx);
+  const turned = g.node("Transpose", [embedded], { perm: [0, 2, 1] });
+  const reach = (kernel - 1) / 2;
+  const seen = g.node("Conv", [turned, weight, bias], {
+    kernel_shape: [kernel],
+    pads: [reach, reach],
+    group,
+  });
+  const active = activate(g, g.node("Transpose", [seen], { perm: [0, 2, 1] }), config.conv_act);
+  const name = "encoder.conv.LayerNorm";
+  const norm = { weight: `${name}.weight`, bias: `${name}.bias`, epsilon: config.layer_norm_eps };
+  return layerNorm(g, "LayerNorm", g.node("Add", [x, active]), norm, ctx);
+}
