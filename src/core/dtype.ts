@@ -1,4 +1,4 @@
-import type { MatrixFormat, MatrixRole } from "./graph/model-weights.js";
+import type { BlockFormat, MatrixFormat, MatrixRole } from "./graph/model-weights.js";
 import type { Dtype } from "./requests.js";
 
 export type ConcreteDtype = Exclude<Dtype, "auto">;
@@ -18,13 +18,25 @@ const INT4_FROM = 3_000_000_000;
  */
 export function chooseDtype(
   requested: Dtype,
-  model: { kind: "decoder" | "encoder"; parameters: number; matrixDtypes: ReadonlySet<string> },
+  model: {
+    kind: "decoder" | "encoder";
+    parameters: number;
+    matrixDtypes: ReadonlySet<string>;
+    /** Bits of the blocks that the file has already, and that the graph can keep (GPTQ, AWQ). */
+    blockBits?: 4 | 8;
+  },
 ): DtypeChoice {
   if (requested !== "auto") return { dtype: requested, reason: "asked for" };
   if (model.kind === "encoder") return { dtype: "fp32", reason: "encoders run in fp32, PyTorch's numbers" };
   const size = describeParameters(model.parameters);
   if (model.matrixDtypes.size === 1 && model.matrixDtypes.has("Q4_0")) {
     return { dtype: "int4", reason: "the file's Q4_0 blocks are int4 blocks already, nothing is lost" };
+  }
+  if (model.blockBits) {
+    return {
+      dtype: model.blockBits === 4 ? "int4" : "int8",
+      reason: `the file's ${model.blockBits}-bit blocks are kept as they are`,
+    };
   }
   if (model.parameters >= INT4_FROM)
     return { dtype: "int4", reason: `${size} parameters: int4 loses little at this size` };
@@ -38,8 +50,8 @@ export function chooseDtype(
 export function matrixFormat(
   dtype: ConcreteDtype,
   kind: "decoder" | "encoder",
-): (role: MatrixRole, columns: number) => MatrixFormat {
-  return (role, columns) => {
+): (role: MatrixRole, columns: number, stored?: BlockFormat) => MatrixFormat {
+  return (role, columns, stored) => {
     if (dtype === "fp32" || role === "position") return { bits: 32 };
     // It decides everything and runs once for a whole text.
     if (role === "classifier") return { bits: 32 };
@@ -50,6 +62,13 @@ export function matrixFormat(
     // The runtime rounds activations to int8 as well. A quarter of what that does to SmolLM2's logits is done in this one
     // matrix, which is an eightieth of the model.
     if (role === "last_mlp_up" && dtype === "int8") return { bits: 32 };
+    // Ids choose rows of the table, and of the head's best tokens: neither can have zero points or another order.
+    const whole = role === "embedding" || role === "lm_head";
+    if (stored && !whole && stored.bits === (dtype === "int8" ? 8 : 4)) return stored;
+    // In eight bits there is room for the codes and their zero points, with the same scales: nothing is rounded.
+    if (stored && !whole && dtype === "int8" && stored.bits === 4) {
+      return { ...stored, bits: 8, zeroPoints: false };
+    }
     // The table and the head decide which token wins; 8 bits there cost a small model little time and save its sense.
     const bits =
       dtype === "int8" || role === "embedding" || role === "lm_head" || role === "last_mlp_up" ? 8 : 4;

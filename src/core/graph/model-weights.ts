@@ -1,3 +1,5 @@
+import type { BlockLayout, QuantizedBlocks } from "../weights/quantized-blocks.js";
+
 /**
  * A model's tensors under the names that its PyTorch class gives them, whatever file they came from: the prefix of the
  * base model is gone, GGUF's names and row orders are translated, every matrix of a linear layer is [out, in].
@@ -8,6 +10,8 @@ export interface ModelWeights {
   shape(name: string): readonly number[];
   /** Rows [firstRow, firstRow + rows) of the first axis as float32; all of the tensor by default. */
   read(name: string, firstRow?: number, rows?: number): Promise<Float32Array>;
+  /** How the file holds a matrix whose blocks the graph can keep as they are; absent or undefined: there are none. */
+  storedBlocks?(name: string): BlockFormat | undefined;
   /**
    * Rows of a matrix whose stored blocks fit the asked format without a detour through floats, with less loss or none;
    * undefined where the stored format and the asked one have nothing in common.
@@ -17,16 +21,16 @@ export interface ModelWeights {
     firstRow: number,
     rows: number,
     format: BlockFormat,
-  ): Promise<{ data: Uint8Array; scales: Float32Array } | undefined>;
+  ): Promise<Pick<QuantizedBlocks, "data" | "scales" | "zeroPoints"> | undefined>;
 }
 
-/** How the graph holds a matrix. Quantized formats are symmetric, one float32 scale for each block of a row. */
+/**
+ * How the graph holds a matrix. What hfms quantizes is symmetric, with one float32 scale for each block of a row; blocks
+ * that a file has may have zero points, and their columns in another order.
+ */
 export type MatrixFormat = { bits: 32 } | BlockFormat;
 
-export interface BlockFormat {
-  bits: 8 | 4;
-  blockSize: 16 | 32 | 64 | 128;
-}
+export type BlockFormat = BlockLayout;
 
 /** What a matrix does in the model, which decides its format. */
 export type MatrixRole =
@@ -43,7 +47,8 @@ export type MatrixRole =
 /** What the blocks need to know besides their values. */
 export interface BuildContext {
   weights: ModelWeights;
-  format(role: MatrixRole, columns: number): MatrixFormat;
+  /** `stored` are the blocks that the file has of all of the matrix. */
+  format(role: MatrixRole, columns: number, stored?: BlockFormat): MatrixFormat;
   /**
    * How a quantized matrix is multiplied with. `blocks`: activations are rounded to int8 block by block, the fastest for
    * a token at a time. `floats`: the matrix becomes float32 on the way, which costs as much as some eighty tokens and

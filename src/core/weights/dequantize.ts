@@ -1,5 +1,6 @@
 import { HfmsError } from "../errors.js";
 import { dtypeLayouts } from "./dtypes.js";
+import { float8Tables } from "./float8.js";
 import { blockConversions } from "./ggml-blocks.js";
 import { superBlockConversions } from "./ggml-super-blocks.js";
 import { halfTable } from "./half.js";
@@ -28,6 +29,9 @@ const conversions: Partial<Record<TensorDtype, (bytes: Uint8Array, out: Float32A
   F32: (bytes, out) => new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes),
   F16: dequantizeF16,
   BF16: dequantizeBF16,
+  F8_E4M3: (bytes, out) => dequantizeF8(bytes, out, float8Tables.F8_E4M3),
+  F8_E5M2: (bytes, out) => dequantizeF8(bytes, out, float8Tables.F8_E5M2),
+  F8_E8M0: (bytes, out) => dequantizeF8(bytes, out, float8Tables.F8_E8M0),
   ...blockConversions,
   ...superBlockConversions,
 };
@@ -50,6 +54,10 @@ function dequantizeBF16(bytes: Uint8Array, out: Float32Array): void {
   const halves = new Uint16Array(start.buffer, start.byteOffset, out.length);
   const bits = new Uint32Array(out.buffer, out.byteOffset, out.length);
   for (let i = 0; i < halves.length; i++) bits[i] = halves[i] << 16;
+}
+
+function dequantizeF8(bytes: Uint8Array, out: Float32Array, table: Float32Array): void {
+  for (let i = 0; i < bytes.length; i++) out[i] = table[bytes[i]];
 }
 
 /** Typed views need their start at a multiple of the element size; a caller's slice may not have it. */

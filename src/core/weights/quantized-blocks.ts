@@ -17,11 +17,24 @@ export interface QuantizedBlocks {
   zeroPoints?: Uint8Array;
 }
 
+/** Block sizes that MatMulNBits knows. */
+export type BlockSize = 16 | 32 | 64 | 128 | 256;
+
+/** How blocks hold a matrix, whose rows they cut. */
+export interface BlockLayout {
+  bits: 4 | 8;
+  blockSize: BlockSize;
+  /** Each block has a zero point of its own; absent: 128 or 8 everywhere. */
+  zeroPoints?: boolean;
+  /** Column i of the blocks is column order[i] of the matrix (GPTQ's act-order); absent: none is moved. */
+  order?: Uint32Array;
+}
+
 export interface BlockOptions {
   /** Values in a row. */
   cols: number;
   bits: 4 | 8;
-  blockSize: 16 | 32 | 64 | 128;
+  blockSize: BlockSize;
 }
 
 /** Scales below this are subnormal: imprecise, and flushed to zero by fast kernels. */

@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from "../builder.js";
 import type { BuildContext, MatrixRole } from "../model-weights.js";
-import { type StoredMatrix, storeMatrix, storeVector } from "./matrix.js";
+import { commonBlocks, type StoredBlocks, type StoredMatrix, storeMatrix, storeVector } from "./matrix.js";
 
 export interface Linear {
   role: MatrixRole;
@@ -18,8 +18,21 @@ export interface Linear {
  *   int8, int4: x → MatMulNBits(bias), or DequantizeLinear and the fp32 way where `ctx.compute` says floats
  */
 export function linear(g: GraphBuilder, name: string, x: Value, spec: Linear, ctx: BuildContext): Value {
+  if (mustStayApart(spec, ctx)) {
+    const parts = spec.tensors.map((tensor, i) => {
+      const part = { ...spec, tensors: [tensor], bias: spec.bias && [spec.bias[i]] };
+      return linear(g, `${name}.${i}`, x, part, ctx);
+    });
+    return g.at(name).node("Concat", parts, { axis: -1 });
+  }
   const { matrix, bias } = storeLinear(g, name, spec, ctx);
   return product(g.at(name), x, matrix, { bias, compute: ctx.compute });
+}
+
+/** Blocks of a file that differ in form (GPTQ may give each matrix an order of its own) can be kept, but not in one product. */
+function mustStayApart({ tensors }: Linear, ctx: BuildContext): boolean {
+  if (tensors.length === 1 || commonBlocks(tensors, ctx)) return false;
+  return tensors.every((tensor) => ctx.weights.storedBlocks?.(tensor) !== undefined);
 }
 
 /** The weights of a linear layer; fused operators take its bias for themselves. */
@@ -53,17 +66,20 @@ export function product(
   options: { bias?: Value; as?: string; compute?: BuildContext["compute"] } = {},
 ): Value {
   const { bias, as, compute = "blocks" } = options;
+  const order = "order" in matrix ? matrix.order : undefined;
+  // MatMulNBits takes the order as g_idx, too, but then decodes the whole matrix for each token: 35 times as slow.
+  if (order) x = g.node("Gather", [x, order], { axis: -1 });
   const small = Math.min(matrix.rows, matrix.columns) < SMALL;
   if (matrix.format.bits === 32 || (compute === "floats" && matrix.format.bits === 8 && !small)) {
     const weight = "weight" in matrix ? matrix.weight : dequantized(g, x, matrix);
     const y = g.node("FusedMatMul", [x, weight], { transB: 1 }, bias ? undefined : as);
     return bias ? g.node("Add", [y, bias], {}, as) : y;
   }
-  const { data, scales, format } = matrix as Extract<StoredMatrix, { data: Value }>;
+  const { data, scales, zeroPoints, format } = matrix as StoredBlocks;
   const { bits, blockSize } = format;
   // accuracy_level 4: activations are rounded to int8 block by block; level 1 keeps them in fp32 and is 30 times slower.
   const shape = { K: matrix.columns, N: matrix.rows, bits, block_size: blockSize, accuracy_level: 4 };
-  return g.node("MatMulNBits", [x, data, scales, undefined, undefined, bias], shape, as);
+  return g.node("MatMulNBits", [x, data, scales, zeroPoints, undefined, bias], shape, as);
 }
 
 /**
@@ -78,7 +94,7 @@ function dequantized(
   x: Value,
   matrix: StoredMatrix & { rows: number; columns: number },
 ): Value {
-  const { data, scales, format } = matrix as Extract<StoredMatrix, { data: Value }>;
+  const { data, scales, zeroPoints: stored, format } = matrix as StoredBlocks;
   const { blockSize } = format;
   const blocks = (matrix.rows * matrix.columns) / blockSize;
   const blockData = g.view(data, `${data}.blocks`, [blocks, blockSize]);
@@ -86,7 +102,8 @@ function dequantized(
   const dimension = g.node("Shape", [x], { start: 0, end: 1 });
   const zero = g.node("Sub", [dimension, dimension]);
   const count = g.node("Add", [zero, g.constant("int64", [1], [blocks])]);
-  const zeroPoints = g.node("Expand", [g.constant("uint8", [1], [128]), count]);
+  const source = stored ? g.view(stored, `${stored}.blocks`, [blocks]) : g.constant("uint8", [1], [128]);
+  const zeroPoints = g.node("Expand", [source, count]);
   const values = g.node("DequantizeLinear", [blockData, blockScales, zeroPoints], { axis: 0 });
   return g.node("Reshape", [values, g.constant("int64", [2], [matrix.rows, matrix.columns])]);
 }

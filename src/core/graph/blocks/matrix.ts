@@ -13,16 +13,24 @@ export interface Matrix {
 }
 
 /** A matrix in the graph: the value(s) that hold it. */
-export type StoredMatrix =
-  | { format: { bits: 32 }; weight: Value }
-  | { format: BlockFormat; data: Value; scales: Value };
+export type StoredMatrix = { format: { bits: 32 }; weight: Value } | StoredBlocks;
+
+export interface StoredBlocks {
+  format: BlockFormat;
+  data: Value;
+  scales: Value;
+  /** Where the format has them: uint8, at 4 bits two in a byte. */
+  zeroPoints?: Value;
+  /** Where the format has one: int32 [columns]. */
+  order?: Value;
+}
 
 /** Floats that are read at a time: 8 MB. */
 const CHUNK = 2 * 1024 * 1024;
 
 export function storeMatrix(g: GraphBuilder, name: string, matrix: Matrix, ctx: BuildContext): StoredMatrix {
   const { rows, columns } = matrix;
-  const format = ctx.format(matrix.role, columns);
+  const format = ctx.format(matrix.role, columns, commonBlocks(matrix.tensors, ctx));
   if (format.bits === 32) {
     const [weight] = g.weights({
       specs: [{ name: `${name}.weight`, type: "float32", shape: [rows, columns] }],
@@ -34,12 +42,18 @@ export function storeMatrix(g: GraphBuilder, name: string, matrix: Matrix, ctx: 
     });
     return { format, weight };
   }
-  const { bits, blockSize } = format;
+  const { bits, blockSize, zeroPoints, order } = format;
   const blocks = Math.ceil(columns / blockSize);
-  const [data, scales] = g.weights({
+  const zeros = {
+    name: `${name}.zero_points`,
+    type: "uint8" as const,
+    shape: [rows, bits === 4 ? Math.ceil(blocks / 2) : blocks],
+  };
+  const [data, scales, points] = g.weights({
     specs: [
       { name: `${name}.weight_q${bits}`, type: "uint8", shape: [rows, blocks, (blockSize * bits) / 8] },
       { name: `${name}.scales`, type: "float32", shape: [rows, blocks] },
+      ...(zeroPoints ? [zeros] : []),
     ],
     async *chunks() {
       for (const { tensor, first, count } of rowChunks(matrix, ctx)) {
@@ -52,11 +66,37 @@ export function storeMatrix(g: GraphBuilder, name: string, matrix: Matrix, ctx: 
             blockSize,
             search: "least-error",
           });
-        yield [quantized.data, bytes(quantized.scales)];
+        const pieces = [quantized.data, bytes(quantized.scales)];
+        if (zeroPoints) pieces.push(quantized.zeroPoints as Uint8Array);
+        yield pieces;
       }
     },
   });
-  return { format, data, scales };
+  return { format, data, scales, zeroPoints: points, order: order && storeOrder(g, name, order) };
+}
+
+/** The blocks that the file has of all of these matrices, where they can stand in one product. */
+export function commonBlocks(tensors: readonly string[], { weights }: BuildContext): BlockFormat | undefined {
+  const formats = tensors.map((tensor) => weights.storedBlocks?.(tensor));
+  const [first] = formats;
+  if (first === undefined) return undefined;
+  const fit = formats.every(
+    (format) =>
+      format?.bits === first.bits &&
+      format.blockSize === first.blockSize &&
+      format.order?.join() === first.order?.join(),
+  );
+  return fit ? { ...first, zeroPoints: formats.some((format) => format?.zeroPoints) } : undefined;
+}
+
+function storeOrder(g: GraphBuilder, name: string, order: Uint32Array): Value {
+  const [value] = g.weights({
+    specs: [{ name: `${name}.order`, type: "int32", shape: [order.length] }],
+    async *chunks() {
+      yield [new Uint8Array(Int32Array.from(order).buffer)];
+    },
+  });
+  return value;
 }
 
 /** A vector of the model (bias, norm), tensors joined end to end. Always float32. */
