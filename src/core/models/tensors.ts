@@ -1,8 +1,6 @@
 import { HfmsError } from "../errors.js";
 import type { ModelWeights } from "../graph/model-weights.js";
-import type { QuantizedBlocks } from "../weights/quantized-blocks.js";
-import { relayoutQ4_0, relayoutQ8_0 } from "../weights/relayout.js";
-import { requantizeQ4_1 } from "../weights/requantize.js";
+import { blockConversion } from "../weights/block-conversions.js";
 import type { WeightFile } from "../weights/types.js";
 import type { Architecture } from "./types.js";
 
@@ -101,7 +99,7 @@ function weightsBy(
     },
     async readBlocks(name, first, count, { bits, blockSize }) {
       const tensor = info(name);
-      const convert = blockSize === 32 ? blockConversions[`${tensor.dtype}:${bits}`] : undefined;
+      const convert = blockSize === 32 ? blockConversion(tensor.dtype, bits) : undefined;
       const [rows, columns] = tensor.shape;
       if (!convert || layouts.transposed?.(name) || columns % blockSize !== 0) return undefined;
       const stored = await inModelOrder(
@@ -115,16 +113,6 @@ function weightsBy(
     },
   };
 }
-
-/** Stored blocks to MatMulNBits blocks of 32, by stored type and asked bits. */
-const blockConversions: Record<
-  string,
-  (bytes: Uint8Array, rows: number, columns: number) => QuantizedBlocks
-> = {
-  "Q8_0:8": relayoutQ8_0,
-  "Q4_1:8": requantizeQ4_1,
-  "Q4_0:4": relayoutQ4_0,
-};
 
 /**
  * Rows [first, first + count) in PyTorch's order. llama.cpp's converter interleaves the two halves of each head's rows:

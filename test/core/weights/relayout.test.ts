@@ -1,10 +1,17 @@
 import { describe, expect, it } from "vitest";
+import { blockConversion } from "../../../src/core/weights/block-conversions.js";
 import { dequantize } from "../../../src/core/weights/dequantize.js";
+import { dtypeLayouts } from "../../../src/core/weights/dtypes.js";
 import { quantize } from "../../../src/core/weights/quantize.js";
-import { dequantizeBlocks, quantizationError } from "../../../src/core/weights/quantized-blocks.js";
+import {
+  dequantizeBlocks,
+  type QuantizedBlocks,
+  quantizationError,
+} from "../../../src/core/weights/quantized-blocks.js";
 import { relayoutQ4_0, relayoutQ4_1, relayoutQ8_0 } from "../../../src/core/weights/relayout.js";
 import { requantizeQ4_1 } from "../../../src/core/weights/requantize.js";
-import { goldenBlocks } from "./golden.js";
+import type { GgmlBlockType } from "../../../src/core/weights/types.js";
+import { goldenBlocks, randomBlocks } from "./golden.js";
 
 const golden = goldenBlocks();
 const { rows, cols } = golden;
@@ -53,6 +60,66 @@ describe("blocks of GGUF in MatMulNBits' layout", () => {
     expect(() => relayoutQ4_0(new Uint8Array(18), 1, 33)).toThrow("18 bytes of Q4_0 are not [1, 33]");
     expect(() => relayoutQ8_0(new Uint8Array(33), 1, 32)).toThrow("33 bytes");
     expect(() => requantizeQ4_1(new Uint8Array(20), 2, 32)).toThrow("[2, 32]");
+  });
+});
+
+describe("GGUF blocks as 8-bit blocks of 32", () => {
+  /** The finite ones of the random blocks as one row, their bytes and values. */
+  function finiteRow(type: GgmlBlockType) {
+    const { elements, bytes: size } = dtypeLayouts[type];
+    const all = randomBlocks(type).bytes;
+    const parts: Uint8Array[] = [];
+    for (let at = 0; at < all.length; at += size) {
+      const block = all.subarray(at, at + size);
+      const values = new Float32Array(elements);
+      dequantize(type, block, values);
+      if (values.every(Number.isFinite)) parts.push(block);
+    }
+    const bytes = new Uint8Array(Buffer.concat(parts));
+    const values = new Float32Array(parts.length * elements);
+    dequantize(type, bytes, values);
+    return { bytes, values, cols: values.length };
+  }
+  const unsignedZeros = (values: Float32Array) => values.map((x) => x + 0);
+
+  it.each(["Q4_0", "Q5_0", "Q8_0", "Q3_K", "IQ4_NL", "IQ4_XS"] as const)(
+    "stand for exactly the same values as %s",
+    (type) => {
+      const { bytes, values, cols } = finiteRow(type);
+      const blocks = blockConversion(type, 8)!(bytes, 1, cols);
+      expect(blocks).toMatchObject({ rows: 1, cols, bits: 8, blockSize: 32 });
+      expect(unsignedZeros(dequantizeBlocks(blocks))).toEqual(unsignedZeros(values));
+    },
+  );
+
+  it.each(["Q4_1", "Q5_1", "Q4_K", "Q5_K"] as const)("lose less of %s than a search does", (type) => {
+    const { bytes, values, cols } = finiteRow(type);
+    // Each block counts alike, however large its scale is.
+    const error = (blocks: QuantizedBlocks) => {
+      const read = dequantizeBlocks(blocks);
+      let sum = 0;
+      for (let at = 0; at < cols; at += 32)
+        sum += quantizationError(values.subarray(at, at + 32), read.subarray(at, at + 32)) ** 2;
+      return Math.sqrt(sum / (cols / 32));
+    };
+    const searched = quantize(values, { cols, bits: 8, blockSize: 32, search: "least-error" });
+    expect(error(blockConversion(type, 8)!(bytes, 1, cols))).toBeLessThan(error(searched));
+  });
+
+  it.each(["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q3_K", "Q4_K", "Q5_K", "IQ4_NL", "IQ4_XS"] as const)(
+    "are refused where a scale of %s is infinite",
+    (type) => {
+      const { elements, bytes: size } = dtypeLayouts[type];
+      const bytes = new Uint8Array(size).fill(0x11);
+      bytes.set([0x00, 0x7c], type === "Q3_K" ? 108 : 0);
+      expect(() => blockConversion(type, 8)!(bytes, 1, elements)).toThrow(/NaN or infinite/);
+    },
+  );
+
+  it("have no way of their own for floats, two scales in a block, or four bits", () => {
+    expect(blockConversion("F16", 8)).toBeUndefined();
+    expect(blockConversion("Q6_K", 8)).toBeUndefined();
+    expect(blockConversion("Q4_K", 4)).toBeUndefined();
   });
 });
 
