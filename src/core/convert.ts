@@ -18,11 +18,12 @@ import {
   WEIGHTS_FILE,
   writeAutoChoice,
 } from "./graph-store.js";
+import { readAnswering, readTasks } from "./models/encoder-decoder/answering.js";
 import { architectureOf, modelTypeOfGguf, textConfig } from "./models/index.js";
 import { withParts } from "./models/parts.js";
 import { checkShapes } from "./models/shapes.js";
 import { checkpointWeights, ggufWeights } from "./models/tensors.js";
-import type { Architecture } from "./models/types.js";
+import type { Architecture, GraphInfo } from "./models/types.js";
 import type { Dtype, ProgressEvent, SamplingParams, SourceName } from "./requests.js";
 import { openWeights } from "./weights/index.js";
 import type { WeightFile } from "./weights/types.js";
@@ -49,8 +50,9 @@ export async function* convert(
   const { root, signal } = options;
   await using file = await openWeights(path.join(source.directory, source.weights));
   const { architecture, config, weights, kind } = await readModel(source, file);
+  const format = kind === "encoder" ? kind : "decoder";
   const choice = chooseDtype(options.dtype, {
-    kind,
+    kind: format,
     parameters: countParameters(file),
     matrixDtypes: matrixDtypes(file),
   });
@@ -64,7 +66,7 @@ export async function* convert(
   const g = new GraphBuilder();
   const settings = architecture.parseConfig(config);
   checkShapes(weights, architecture.shapes(settings), source.weights);
-  const context = { weights, format: matrixFormat(choice.dtype, kind) };
+  const context = { weights, format: matrixFormat(choice.dtype, format) };
   // A batch of texts has so many tokens that turning the matrices into floats costs nothing beside the products.
   const compute = kind === "encoder" ? "floats" : "blocks";
   const info = architecture.build(g, settings, { ...context, compute });
@@ -85,6 +87,7 @@ export async function* convert(
     info,
     prefill: prefill !== undefined,
     ...(await readGeneration(source, file, config)),
+    ...(kind === "encoder-decoder" && { answering: await answeringOf(source, architecture, config) }),
     ownText: source.weights.endsWith(".gguf"),
   };
 
@@ -95,6 +98,8 @@ export async function* convert(
     const metadata = { version: String(BUILDER_VERSION) };
     await fs.writeFile(path.join(aside, GRAPH_FILE), g.encode(WEIGHTS_FILE, metadata));
     if (prefill) await fs.writeFile(path.join(aside, PREFILL_FILE), prefill.encode(WEIGHTS_FILE, metadata));
+    for (const [name, graph] of g.graphs)
+      await fs.writeFile(path.join(aside, `${name}.onnx`), graph.encode(WEIGHTS_FILE, metadata));
     if (manifest.ownText) await writeText(aside, file);
     await fs.writeFile(path.join(aside, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
     throwIfAborted(signal);
@@ -157,7 +162,7 @@ export async function readModel(
   architecture: Architecture;
   config: Record<string, unknown>;
   weights: ModelWeights;
-  kind: "decoder" | "encoder";
+  kind: GraphInfo["kind"];
 }> {
   if (source.weights.endsWith(".gguf")) {
     const architecture = await architectureOf(modelTypeOfGguf(file.metadata.get("general.architecture")));
@@ -176,7 +181,8 @@ export async function readModel(
   return { architecture, config, weights, kind: kindOf(architecture) };
 }
 
-function kindOf(architecture: Architecture): "decoder" | "encoder" {
+function kindOf(architecture: Architecture): GraphInfo["kind"] {
+  if (architecture.tasks.includes("text2text-generation")) return "encoder-decoder";
   return architecture.tasks.includes("text-generation") ? "decoder" : "encoder";
 }
 
@@ -212,12 +218,7 @@ async function readGeneration(
     const ids = ["eos", "eot", "eom"].map((name) => file.metadata.get(`tokenizer.ggml.${name}_token_id`));
     return { stopTokens: tokenIds(ids), sampling: {} };
   }
-  const generationFile = path.join(source.directory, "generation_config.json");
-  const exists = await fs.access(generationFile).then(
-    () => true,
-    () => false,
-  );
-  const generation = exists ? await readJson(generationFile) : {};
+  const generation = (await generationConfig(source)) ?? {};
   const number = (key: string) =>
     typeof generation[key] === "number" ? (generation[key] as number) : undefined;
   const sampling: SamplingParams =
@@ -232,6 +233,28 @@ async function readGeneration(
       : { repetitionPenalty: number("repetition_penalty") };
   const stop = generation.eos_token_id ?? config.eos_token_id;
   return { stopTokens: tokenIds(Array.isArray(stop) ? stop : [stop]), sampling };
+}
+
+/** generation_config.json, where there is one. */
+async function generationConfig({
+  directory,
+}: ConversionSource): Promise<Record<string, unknown> | undefined> {
+  const file = path.join(directory, "generation_config.json");
+  const exists = await fs.access(file).then(
+    () => true,
+    () => false,
+  );
+  return exists ? readJson(file) : undefined;
+}
+
+async function answeringOf(
+  source: ConversionSource,
+  architecture: Architecture,
+  config: Record<string, unknown>,
+): Promise<GraphManifest["answering"]> {
+  const generation = await generationConfig(source);
+  const answering = readAnswering(generation ?? { ...architecture.answering, ...config });
+  return { ...answering, tasks: readTasks(config) };
 }
 
 function tokenIds(values: unknown[]): number[] {

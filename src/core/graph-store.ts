@@ -1,6 +1,7 @@
 import fs from "node:fs/promises";
 import path from "node:path";
 import type { ConcreteDtype } from "./dtype.js";
+import type { Answering, AnsweringTask } from "./models/encoder-decoder/answering.js";
 import type { GraphInfo } from "./models/types.js";
 import type { Dtype, SamplingParams, SourceName } from "./requests.js";
 
@@ -10,6 +11,8 @@ export const BUILDER_VERSION = 7;
 export const GRAPH_FILE = "model.onnx";
 /** The same model for prompts, over the same weights; only beside int8 decoders. */
 export const PREFILL_FILE = "prefill.onnx";
+/** An encoder beside its decoder, over the same weights. */
+export const ENCODER_FILE = "encoder.onnx";
 export const WEIGHTS_FILE = "weights.bin";
 export const MANIFEST_FILE = "hfms.json";
 
@@ -35,6 +38,8 @@ export interface GraphManifest {
   stopTokens: number[];
   /** Sampling that the model's authors chose (generation_config.json), used where a request says nothing. */
   sampling: SamplingParams;
+  /** How an encoder-decoder answers, and what it does otherwise for the tasks that its authors name. */
+  answering?: Answering & { tasks: Record<string, AnsweringTask> };
   /** tokenizer.json and kin stand beside the graph (out of a GGUF file) and not in the model's own folder. */
   ownText: boolean;
 }

@@ -4,6 +4,7 @@ import path from "node:path";
 import type { Config } from "./config.js";
 import { HfmsError } from "./errors.js";
 import {
+  ENCODER_FILE,
   GRAPH_FILE,
   type GraphManifest,
   graphDirectory,
@@ -20,8 +21,10 @@ import { identifyModel, type ModelIdentity, modelRef } from "./model-identity.js
 import type { Dtype, ModelChoice, NoticeEvent, ProgressEvent, ReadyEvent, RunningModel } from "./requests.js";
 import type { Decoder } from "./runtime/decoder.js";
 import type { Encoder } from "./runtime/encoder.js";
+import type { EncoderDecoder } from "./runtime/encoder-decoder.js";
 import { hasFastInt8, prefersFloats } from "./runtime/prefill-policy.js";
 import { Turn } from "./runtime/turn.js";
+import type { AnswerLoop } from "./scheduler/answer-loop.js";
 import type { EncoderBatcher } from "./scheduler/encoder-batcher.js";
 import type { GenerationLimits, GenerationLoop } from "./scheduler/generation-loop.js";
 import type { Registry } from "./skills/registry.js";
@@ -37,7 +40,8 @@ export interface LoadedModel {
   tokenizer: Tokenizer;
   runner:
     | { kind: "decoder"; decoder: Decoder; loop: GenerationLoop }
-    | { kind: "encoder"; encoder: Encoder; batcher: EncoderBatcher };
+    | { kind: "encoder"; encoder: Encoder; batcher: EncoderBatcher }
+    | { kind: "encoder-decoder"; model: EncoderDecoder; loop: AnswerLoop };
   /** Texts to put before an input, by name, that the skill knows of. */
   prompts: Record<string, string>;
   ready: ReadyEvent;
@@ -330,6 +334,13 @@ export class ModelPool implements AsyncDisposable {
       const encoder = await Encoder.load(step, info, options);
       return { kind: "encoder", encoder, batcher: new EncoderBatcher(encoder) };
     }
+    if (info.kind === "encoder-decoder") {
+      const { EncoderDecoder } = await import("./runtime/encoder-decoder.js");
+      const { AnswerLoop } = await import("./scheduler/answer-loop.js");
+      const graphs = { encoder: path.join(directory, ENCODER_FILE), decoder: step };
+      const model = await EncoderDecoder.load(graphs, info, options);
+      return { kind: info.kind, model, loop: new AnswerLoop(model, generationLimits(this.#config)) };
+    }
     const { Decoder } = await import("./runtime/decoder.js");
     const prefill = manifest.prefill ? path.join(directory, PREFILL_FILE) : undefined;
     const fastInt8 = hasFastInt8((await readProcessor(machine)).instructionSets);
@@ -361,8 +372,12 @@ function spinConfig(spin: boolean | number): Record<string, string> | undefined 
 }
 
 async function close(runner: LoadedModel["runner"]): Promise<void> {
-  await (runner.kind === "encoder" ? runner.batcher : runner.loop)[Symbol.asyncDispose]();
-  await (runner.kind === "decoder" ? runner.decoder : runner.encoder)[Symbol.asyncDispose]();
+  const [work, model] =
+    runner.kind === "encoder"
+      ? [runner.batcher, runner.encoder]
+      : [runner.loop, runner.kind === "decoder" ? runner.decoder : runner.model];
+  await work[Symbol.asyncDispose]();
+  await model[Symbol.asyncDispose]();
 }
 
 /** The command for each task. */

@@ -29,11 +29,16 @@ const IR_VERSION = 10;
 
 interface Shared {
   graph: GraphProto;
+  /** Weights of this graph and of those beside it. */
   streams: WeightStream[];
   names: Set<string>;
+  /** Names of the weights that this graph declares. */
+  own: Set<string>;
   constants: Map<string, Value>;
   /** Weights that stand for another one's bytes under another shape. */
   views: Map<string, string>;
+  /** Other graphs over the same weights, by name. */
+  beside: Map<string, GraphBuilder>;
 }
 
 /**
@@ -49,10 +54,32 @@ export class GraphBuilder {
       graph: { name: "hfms", nodes: [], initializers: [], inputs: [], outputs: [] },
       streams: [],
       names: new Set(),
+      own: new Set(),
       constants: new Map(),
       views: new Map(),
+      beside: new Map(),
     };
     this.#path = path;
+  }
+
+  /**
+   * Another graph over the same weights, with inputs and nodes of its own: an encoder beside its decoder. A weight that
+   * both declare is stored once.
+   */
+  graph(name: string): GraphBuilder {
+    const known = this.#shared.beside.get(name);
+    if (known) return known;
+    const { streams, views, beside } = this.#shared;
+    const graph = { name: "hfms", nodes: [], initializers: [], inputs: [], outputs: [] };
+    const fresh = { graph, streams, views, beside, names: new Set<string>(), own: new Set<string>() };
+    const builder = new GraphBuilder({ ...fresh, constants: new Map() });
+    beside.set(name, builder);
+    return builder;
+  }
+
+  /** The graphs that `graph` gave, by name. */
+  get graphs(): ReadonlyMap<string, GraphBuilder> {
+    return this.#shared.beside;
   }
 
   /** The same graph, writing one level deeper: `g.at("layers.0").at("attn")`. */
@@ -128,16 +155,20 @@ export class GraphBuilder {
 
   /** Declares weights that `convert` will stream into the file beside the graph. */
   weights(stream: WeightStream): Value[] {
+    const { names, own, streams } = this.#shared;
     for (const spec of stream.specs) {
-      if (this.#shared.names.has(spec.name)) throw new Error(`weight ${spec.name} is declared twice`);
-      this.#shared.names.add(spec.name);
+      if (names.has(spec.name)) throw new Error(`weight ${spec.name} is declared twice`);
+      names.add(spec.name);
+      own.add(spec.name);
     }
-    this.#shared.streams.push(stream);
+    const [{ name: first }] = stream.specs;
+    if (!streams.some(({ specs }) => specs[0].name === first)) streams.push(stream);
     return stream.specs.map((spec) => spec.name as Value);
   }
 
   /** The same bytes under another name and shape: a table that one node gathers from and another multiplies with. */
   view(of: Value, name: string, shape: readonly number[]): Value {
+    this.#shared.own.add(name);
     if (this.#shared.views.has(name)) return name as Value;
     this.#shared.views.set(name, of);
     const spec = this.#spec(of);
@@ -170,10 +201,12 @@ export class GraphBuilder {
       for (const [i, spec] of stream.specs.entries()) offsets.set(spec.name, places[i]);
     }
     const weights: TensorProto[] = this.#shared.streams.flatMap(({ specs }) =>
-      specs.map((spec) => {
-        const offset = offsets.get(this.#shared.views.get(spec.name) ?? spec.name) as number;
-        return { ...spec, external: { location, offset, length: byteLength(spec) } };
-      }),
+      specs
+        .filter(({ name }) => this.#shared.own.has(name))
+        .map((spec) => {
+          const offset = offsets.get(this.#shared.views.get(spec.name) ?? spec.name) as number;
+          return { ...spec, external: { location, offset, length: byteLength(spec) } };
+        }),
     );
     const graph = { ...this.#shared.graph, initializers: [...this.#shared.graph.initializers, ...weights] };
     return encodeModel({

@@ -24,6 +24,8 @@ export interface Architecture<C = unknown> {
   /** Modules that the graph wants and the files have as rows of others. */
   parts?(config: C, format: "checkpoint" | "gguf"): Record<string, Part>;
   gguf?: GgufMapping;
+  /** Of encoder-decoders: what the model_type's configuration says of answers where config.json says nothing. */
+  answering?: Record<string, unknown>;
   /** Checks config.json and picks what the graph needs. Throws corrupt_file or unsupported_model naming the field. */
   parseConfig(config: Record<string, unknown>): C;
   /** The shapes that the configuration gives the weights; other ones are refused before the graph is built. */
@@ -42,7 +44,7 @@ export interface GgufMapping {
 }
 
 /** What the runtime must know about a built graph. */
-export type GraphInfo = DecoderInfo | EncoderInfo;
+export type GraphInfo = DecoderInfo | EncoderInfo | EncoderDecoderInfo;
 
 export interface DecoderInfo {
   kind: "decoder";
@@ -60,6 +62,22 @@ export interface DecoderInfo {
   cacheType?: "float32" | "int8";
   /** Components of a head that positions rotate; absent: none. */
   rotaryDim?: number;
+}
+
+/** Two graphs over the same weights: the decoder's, and beside it encoder.onnx. */
+export interface EncoderDecoderInfo {
+  kind: "encoder-decoder";
+  /** Of the decoder, as are heads and their size. */
+  layers: number;
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  hiddenSize: number;
+  vocabularySize: number;
+  /** Tokens that the encoder takes. */
+  contextLength: number;
+  /** Positions of the decoder: what the answer begins with counts. */
+  answerLength: number;
 }
 
 export interface EncoderInfo {
