@@ -1,6 +1,6 @@
 import { alibi } from "../../graph/blocks/alibi.js";
 import { causalAttention } from "../../graph/blocks/attention.js";
-import { type DecoderInputs, decoderInputs } from "../../graph/blocks/decoder-inputs.js";
+import { decoderInputs } from "../../graph/blocks/decoder-inputs.js";
 import type { Table } from "../../graph/blocks/embedding.js";
 import type { Linear } from "../../graph/blocks/linear.js";
 import { lmHead, selectRows } from "../../graph/blocks/lm-head.js";
@@ -11,13 +11,23 @@ import type { GraphBuilder, Value } from "../../graph/builder.js";
 import type { BuildContext, MatrixRole } from "../../graph/model-weights.js";
 import type { DecoderInfo } from "../types.js";
 import { embed } from "./embed.js";
-import { type DecoderSpec, type LayerSpec, type LinearSpec, type NormSpec, normOf } from "./spec.js";
+import {
+  type AttentionSpec,
+  type DecoderSpec,
+  type LayerSpec,
+  type LayersSpec,
+  type LinearSpec,
+  type NormSpec,
+  normOf,
+} from "./spec.js";
 
-/** What the layers of a decoder share. */
+/** What the layers share. */
 interface Shared {
-  spec: DecoderSpec;
-  inputs: DecoderInputs;
-  ropes: Record<string, RopeTables>;
+  spec: LayersSpec;
+  /** A layer's attention without its output projection: x [batch, sequence, hidden] gives [.., heads · headDim]. */
+  attention(g: GraphBuilder, index: number, of: AttentionSpec, x: Value): Value;
+  /** Which of the batch · sequence positions go on behind the last attention, [n]; absent: all of them. */
+  selected?: Value;
   ctx: BuildContext;
 }
 
@@ -31,14 +41,28 @@ interface Stream {
 export function buildDecoder(g: GraphBuilder, spec: DecoderSpec, ctx: BuildContext): DecoderInfo {
   const inputs = decoderInputs(g);
   const { x, table, positionIds, contextLength } = embed(g, spec, inputs, ctx);
-  const ropes: Record<string, RopeTables> = {};
-  for (const [name, rope] of Object.entries(spec.ropes ?? {}))
-    ropes[name] = ropeTables(g, rope, contextLength, ctx, name);
-  const shared = { spec, inputs, ropes, ctx };
-  let stream: Stream = { x };
-  for (const [index, layer] of spec.layers.entries()) stream = buildLayer(g, index, layer, stream, shared);
-  const { normed } = spec.norm ? nextNorm(g, spec.norm, stream, shared) : { normed: added(g, stream) };
-  buildHead(g, normed, table, shared);
+  const ropes = ropesOf(g, spec, contextLength, ctx);
+  const normed = buildLayers(g, x, {
+    spec,
+    attention: (at, layer, { qkv, rope, slopes, ...of }, read) =>
+      causalAttention(
+        at,
+        read,
+        {
+          ...of,
+          layer,
+          qkv: linearOf(qkv, "qkv"),
+          shape: of,
+          inputs,
+          rope: rope === undefined ? undefined : ropes[rope],
+          bias: slopes && alibi(at, slopes, inputs),
+        },
+        ctx,
+      ),
+    selected: inputs.logitsIndices,
+    ctx,
+  });
+  buildHead(g, normed, table, spec, ctx);
 
   const { heads, kvHeads, headDim } = spec.layers[0].attention;
   const rotaryDim = Math.max(0, ...Object.values(ropes).map((rope) => rope.rotaryDim));
@@ -53,6 +77,27 @@ export function buildDecoder(g: GraphBuilder, spec: DecoderSpec, ctx: BuildConte
     positionIds,
     ...(rotaryDim > 0 && { rotaryDim }),
   };
+}
+
+/** The tables of a spec's rotations, by name. */
+export function ropesOf(
+  g: GraphBuilder,
+  { ropes = {} }: LayersSpec,
+  contextLength: number,
+  ctx: BuildContext,
+): Record<string, RopeTables> {
+  const tables: Record<string, RopeTables> = {};
+  for (const [name, rope] of Object.entries(ropes))
+    tables[name] = ropeTables(g, rope, contextLength, ctx, name);
+  return tables;
+}
+
+/** All layers and the norm behind them: x [batch, sequence, hidden] gives the last hidden states, normed. */
+export function buildLayers(g: GraphBuilder, x: Value, shared: Shared): Value {
+  const { spec } = shared;
+  let stream: Stream = { x };
+  for (const [index, layer] of spec.layers.entries()) stream = buildLayer(g, index, layer, stream, shared);
+  return spec.norm ? nextNorm(g, spec.norm, stream, shared).normed : added(g, stream);
 }
 
 function buildLayer(
@@ -95,47 +140,23 @@ function attend(
   layer: LayerSpec,
   normed: Value,
   rest: { x: Value; also?: Value },
-  { spec, inputs, ropes, ctx }: Shared,
+  shared: Shared,
 ): { x: Value; also?: Value; delta: Delta } {
   const { attention, norms } = layer;
-  const { heads, kvHeads, headDim, rope, slopes } = attention;
-  let attended = causalAttention(
-    g.at("attn"),
-    normed,
-    {
-      layer: index,
-      qkv: linearOf(attention.qkv, "qkv"),
-      shape: { heads, kvHeads, headDim },
-      inputs,
-      rope: rope === undefined ? undefined : ropes[rope],
-      scale: attention.scale,
-      window: attention.window,
-      softcap: attention.softcap,
-      norms: attention.norms,
-      rotateFirst: attention.rotateFirst,
-      clip: attention.clip,
-      bias: slopes && alibi(g, slopes, inputs),
-      sinks: attention.sinks,
-    },
-    ctx,
-  );
+  const { spec, selected, ctx } = shared;
+  const width = attention.heads * attention.headDim;
+  let attended = shared.attention(g.at("attn"), index, attention, normed);
   let { x, also } = rest;
-  if (index === spec.layers.length - 1) {
-    const select = (scope: string, value: Value, width: number): Value =>
-      selectRows(g.at(scope), value, width, inputs.logitsIndices);
-    attended = select("attn/select", attended, heads * headDim);
+  if (selected !== undefined && index === spec.layers.length - 1) {
+    const select = (scope: string, value: Value, size: number): Value =>
+      selectRows(g.at(scope), value, size, selected);
+    attended = select("attn/select", attended, width);
     x = select("select", x, spec.hidden);
     if (also) also = select("select", also, spec.hidden);
   }
   const { innerNorm } = attention;
   if (innerNorm)
-    attended = norm(
-      g.at("attn"),
-      lastOf(innerNorm.module),
-      attended,
-      normOf(innerNorm, heads * headDim),
-      ctx,
-    );
+    attended = norm(g.at("attn"), lastOf(innerNorm.module), attended, normOf(innerNorm, width), ctx);
   const output = linearOf(attention.output, "attention_output");
   const delta = project(g.at("attn"), lastOf(attention.output.modules[0]), attended, output, ctx);
   return { x, also, delta: scaled(g, branchNorm(g, layer, norms.attentionOutput, delta, spec, ctx), layer) };
@@ -165,7 +186,7 @@ function branchNorm(
   layer: LayerSpec,
   of: NormSpec | undefined,
   delta: Delta,
-  { hidden }: DecoderSpec,
+  { hidden }: LayersSpec,
   ctx: BuildContext,
 ): Delta {
   if (!of) return delta;
@@ -203,7 +224,7 @@ function withBias(g: GraphBuilder, { y, bias }: Delta): Value {
   return bias ? g.node("Add", [y, bias]) : y;
 }
 
-function buildHead(g: GraphBuilder, normed: Value, table: Table, { spec, ctx }: Shared): void {
+function buildHead(g: GraphBuilder, normed: Value, table: Table, spec: DecoderSpec, ctx: BuildContext): void {
   const { module, tied, bias, projection, before, scale, softcap } = spec.head;
   let x = before ? before(g, normed, ctx) : normed;
   if (projection) {
@@ -218,7 +239,7 @@ function buildHead(g: GraphBuilder, normed: Value, table: Table, { spec, ctx }: 
   });
 }
 
-function linearOf({ modules, bias }: LinearSpec, role: MatrixRole): Linear {
+export function linearOf({ modules, bias }: LinearSpec, role: MatrixRole): Linear {
   return {
     role,
     tensors: modules.map((module) => `${module}.weight`),

@@ -1,18 +1,28 @@
 import type { Shapes } from "../shapes.js";
-import type { DecoderSpec, LayerSpec, LinearSpec, NormSpec } from "./spec.js";
+import type { DecoderSpec, LayerSpec, LayersSpec, LinearSpec, NormSpec } from "./spec.js";
 
 /** The shapes that a spec gives its modules' weights. */
-export function decoderShapes({ hidden, embedding, layers, norm, head }: DecoderSpec): Shapes {
+export function decoderShapes(spec: DecoderSpec): Shapes {
+  const { hidden, embedding, head } = spec;
   const width = embedding.size ?? hidden;
-  const { positions, projection } = embedding;
+  return {
+    ...layersShapes(spec),
+    ...(head.projection && { [head.projection]: [width, hidden] }),
+    [head.module]: [undefined, head.projection ? width : hidden],
+  };
+}
+
+/** Those of its layers and of what stands before them. */
+export function layersShapes({ hidden, embedding, layers, norm }: LayersSpec): Shapes {
+  const width = embedding.size ?? hidden;
+  const { positions, segments, projection } = embedding;
   return {
     [embedding.tokens]: [undefined, width],
     ...(projection && { [projection]: [hidden, width] }),
     ...(positions && "module" in positions && { [positions.module]: [undefined, hidden] }),
+    ...(segments && { [segments]: [undefined, hidden] }),
     ...normShapes(hidden, embedding.norm, norm),
     ...Object.assign({}, ...layers.map((layer) => layerShapes(layer, hidden))),
-    ...(head.projection && { [head.projection]: [width, hidden] }),
-    [head.module]: [undefined, head.projection ? width : hidden],
   };
 }
 

@@ -24,6 +24,15 @@ export interface DecoderSpec {
   head: HeadSpec;
 }
 
+/** All but the head. */
+export type LayersSpec = Omit<DecoderSpec, "head">;
+
+/** Layers whose last hidden states are the output. */
+export type EncoderLayersSpec = LayersSpec & {
+  /** What a token sees: what stands before it, as in a decoder, or both sides. A window reaches to both sides, then. */
+  sees: "before" | "both";
+};
+
 /** A norm and its module; a norm without weights has its scope's name only. */
 export type NormSpec = {
   kind: "rms" | "layer";
@@ -46,6 +55,8 @@ export interface EmbeddingSpec {
   /** Factor on the rows. */
   scale?: number;
   positions?: LearnedPositions | ComputedPositions;
+  /** Module of the table of segments; of encoders only. */
+  segments?: string;
   norm?: NormSpec;
 }
 
