@@ -26,6 +26,8 @@ import { checkpointWeights, ggufWeights } from "./models/tensors.js";
 import type { Architecture, GraphInfo } from "./models/types.js";
 import type { Dtype, ProgressEvent, SamplingParams, SourceName } from "./requests.js";
 import { openWeights } from "./weights/index.js";
+import { readCheckpoint } from "./weights/quantized/checkpoint.js";
+import type { QuantizedCheckpoint } from "./weights/quantized/types.js";
 import type { WeightFile } from "./weights/types.js";
 
 export interface ConversionSource {
@@ -48,13 +50,14 @@ export async function* convert(
   options: { root: string; dtype: Dtype; signal?: AbortSignal },
 ): AsyncGenerator<ProgressEvent, { directory: string; manifest: GraphManifest }> {
   const { root, signal } = options;
-  await using file = await openWeights(path.join(source.directory, source.weights));
-  const { architecture, config, weights, kind } = await readModel(source, file);
+  await using opened = await openWeights(path.join(source.directory, source.weights));
+  const { architecture, config, weights, kind, file } = await readModel(source, opened);
   const format = kind === "encoder" ? kind : "decoder";
   const choice = chooseDtype(options.dtype, {
     kind: format,
     parameters: countParameters(file),
     matrixDtypes: matrixDtypes(file),
+    blockBits: blockBits(file),
   });
   const directory = graphDirectory(root, source.model, source.revision, source.weights, choice.dtype);
   const existing = await readManifest(directory);
@@ -163,22 +166,26 @@ export async function readModel(
   config: Record<string, unknown>;
   weights: ModelWeights;
   kind: GraphInfo["kind"];
+  /** The file, where a quantized checkpoint has its matrices whole. */
+  file: WeightFile | QuantizedCheckpoint;
 }> {
   if (source.weights.endsWith(".gguf")) {
     const architecture = await architectureOf(modelTypeOfGguf(file.metadata.get("general.architecture")));
     const config = architecture.gguf?.config(file.metadata, new Set(file.tensors.keys())) ?? {};
     const stored = ggufWeights(file, architecture, config, source.weights);
     const weights = withParts(stored, architecture.parts?.(architecture.parseConfig(config), "gguf") ?? {});
-    return { architecture, config, weights, kind: kindOf(architecture) };
+    return { architecture, config, weights, kind: kindOf(architecture), file };
   }
-  const config = textConfig(await readJson(path.join(source.directory, "config.json")));
+  const whole = await readJson(path.join(source.directory, "config.json"));
+  const config = textConfig(whole);
   const architecture = await architectureOf(config.model_type);
-  const stored = checkpointWeights(file, architecture, source.weights);
+  const checkpoint = await readCheckpoint(file, { ...config, ...whole }, source.weights);
+  const stored = checkpointWeights(checkpoint, architecture, source.weights);
   const weights = withParts(
     stored,
     architecture.parts?.(architecture.parseConfig(config), "checkpoint") ?? {},
   );
-  return { architecture, config, weights, kind: kindOf(architecture) };
+  return { architecture, config, weights, kind: kindOf(architecture), file: checkpoint };
 }
 
 function kindOf(architecture: Architecture): GraphInfo["kind"] {
@@ -275,6 +282,13 @@ function matrixDtypes(file: WeightFile): Set<string> {
     if (shape.length === 2 && !/embd|output\.weight$|embed/.test(name)) dtypes.add(dtype);
   }
   return dtypes;
+}
+
+/** Bits of the blocks that all quantized matrices of the file have. */
+function blockBits(file: WeightFile | QuantizedCheckpoint): 4 | 8 | undefined {
+  if (!("blocks" in file) || file.blocks.size < file.matrices.size) return undefined;
+  const bits = new Set([...file.blocks.values()].map((layout) => layout.bits));
+  return bits.size === 1 ? [...bits][0] : undefined;
 }
 
 /** A GGUF file carries its tokenizer in its metadata. */

@@ -36,18 +36,25 @@ export function withParts(weights: ModelWeights, parts: Readonly<Record<string, 
         pieces.push(await weights.read(found.stored, run.first, run.count));
       return joined(pieces);
     },
+    storedBlocks: (name) => weights.storedBlocks?.(partOf(name)?.stored ?? name),
     async readBlocks(name, first, rows, format) {
       const found = partOf(name);
       if (!found) return weights.readBlocks(name, first, rows, format);
       const data: Uint8Array[] = [];
       const scales: Float32Array[] = [];
+      const zeroPoints: Uint8Array[] = [];
       for (const run of runs(found.part, first, rows)) {
         const blocks = await weights.readBlocks(found.stored, run.first, run.count, format);
         if (!blocks) return undefined;
         data.push(blocks.data);
         scales.push(blocks.scales);
+        if (blocks.zeroPoints) zeroPoints.push(blocks.zeroPoints);
       }
-      return { data: joined(data), scales: joined(scales) };
+      return {
+        data: joined(data),
+        scales: joined(scales),
+        zeroPoints: zeroPoints.length > 0 ? joined(zeroPoints) : undefined,
+      };
     },
   };
 }

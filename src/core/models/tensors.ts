@@ -1,6 +1,7 @@
 import { HfmsError } from "../errors.js";
 import type { ModelWeights } from "../graph/model-weights.js";
 import { blockConversion } from "../weights/block-conversions.js";
+import type { QuantizedCheckpoint } from "../weights/quantized/types.js";
 import type { WeightFile } from "../weights/types.js";
 import type { Architecture } from "./types.js";
 
@@ -9,7 +10,7 @@ const LANGUAGE_MODEL = /^(model\.)?(language_model|text_model)\./;
 
 /** A checkpoint's tensors under PyTorch's names (prefix cut), matrices [out, in]. */
 export function checkpointWeights(
-  file: WeightFile,
+  file: WeightFile | QuantizedCheckpoint,
   architecture: Architecture,
   source: string,
 ): ModelWeights {
@@ -21,8 +22,11 @@ export function checkpointWeights(
     names.set(architecture.rename?.(cut) ?? cut, stored);
   }
   const { conv1d } = architecture;
+  const quantized = "blocks" in file ? file : undefined;
   return weightsBy(file, names, source, {
-    transposed: conv1d && ((name) => conv1d(name)),
+    // Quantized matrices are [out, in], whatever class they were.
+    transposed: conv1d && ((name) => conv1d(name) && !quantized?.matrices.has(names.get(name) ?? "")),
+    quantized,
   });
 }
 
@@ -49,6 +53,8 @@ export function ggufWeights(
 }
 
 interface Layouts {
+  /** The file, where it may have blocks of its own. */
+  quantized?: QuantizedCheckpoint;
   transposed?: (name: string) => boolean;
   /** Size of the heads whose rows are interleaved. */
   headDim?: (name: string) => number | undefined;
@@ -70,6 +76,7 @@ function weightsBy(
     }
     return tensor;
   };
+  const { quantized } = layouts;
   // A transposed matrix is read whole; its rows are asked for one chunk after the other.
   let last: { name: string; values: Float32Array } | undefined;
 
@@ -97,8 +104,12 @@ function weightsBy(
         file.readFloat32(tensor.name, from, n),
       );
     },
-    async readBlocks(name, first, count, { bits, blockSize }) {
+    storedBlocks: (name) => quantized?.blocks.get(info(name).name),
+    async readBlocks(name, first, count, format) {
+      const { bits, blockSize } = format;
       const tensor = info(name);
+      if (quantized?.matrices.has(tensor.name))
+        return quantized.readBlocks(tensor.name, first, count, format);
       const convert = blockSize === 32 ? blockConversion(tensor.dtype, bits) : undefined;
       const [rows, columns] = tensor.shape;
       if (!convert || layouts.transposed?.(name) || columns % blockSize !== 0) return undefined;
