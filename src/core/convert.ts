@@ -82,7 +82,7 @@ export async function* convert(
     revision: source.revision,
     source: source.source,
     modelType: architecture.modelType,
-    tasks: [...(architecture.headTasks?.(config) ?? []), ...architecture.tasks],
+    tasks: [...(architecture.headTasks?.(config, weights) ?? []), ...architecture.tasks],
     dtype: choice.dtype,
     dtypeReason: choice.reason,
     parameters: countParameters(file),

@@ -48,8 +48,10 @@ interface Shared {
 export class GraphBuilder {
   readonly #shared: Shared;
   readonly #path: string;
+  /** A weight that is declared again is the one of before. */
+  readonly #repeats: boolean;
 
-  constructor(shared?: Shared, path = "/model") {
+  constructor(shared?: Shared, path = "/model", repeats = false) {
     this.#shared = shared ?? {
       graph: { name: "hfms", nodes: [], initializers: [], inputs: [], outputs: [] },
       streams: [],
@@ -60,6 +62,7 @@ export class GraphBuilder {
       beside: new Map(),
     };
     this.#path = path;
+    this.#repeats = repeats;
   }
 
   /**
@@ -84,7 +87,12 @@ export class GraphBuilder {
 
   /** The same graph, writing one level deeper: `g.at("layers.0").at("attn")`. */
   at(scope: string): GraphBuilder {
-    return new GraphBuilder(this.#shared, `${this.#path}/${scope}`);
+    return new GraphBuilder(this.#shared, `${this.#path}/${scope}`, this.#repeats);
+  }
+
+  /** The same graph, where a weight that is declared again is the one of before: for layers that share their parameters. */
+  repeating(): GraphBuilder {
+    return new GraphBuilder(this.#shared, this.#path, true);
   }
 
   /** The full name of something in this scope: `/model/layers.0/attn/qkv_proj`. */
@@ -156,6 +164,8 @@ export class GraphBuilder {
   /** Declares weights that `convert` will stream into the file beside the graph. */
   weights(stream: WeightStream): Value[] {
     const { names, own, streams } = this.#shared;
+    if (this.#repeats && stream.specs.every(({ name }) => own.has(name)))
+      return stream.specs.map(({ name }) => name as Value);
     for (const spec of stream.specs) {
       if (names.has(spec.name)) throw new Error(`weight ${spec.name} is declared twice`);
       names.add(spec.name);

@@ -3,7 +3,7 @@ import { HfmsError } from "../errors.js";
 import type { ClassifierInfo } from "./types.js";
 
 /**
- * config.json's fields of sequence classification. Sources: transformers, configuration_utils.py; sentence-transformers,
+ * config.json's fields of heads with labels. Sources: transformers, configuration_utils.py; sentence-transformers,
  * CrossEncoder.
  */
 export const classifierFields = {
@@ -16,23 +16,11 @@ export const classifierFields = {
   sbert_ce_default_activation_function: z.string().nullish(),
 };
 
-type ClassifierConfig = z.infer<z.ZodObject<typeof classifierFields>>;
+export type ClassifierConfig = z.infer<z.ZodObject<typeof classifierFields>>;
 
-/** The head of the class `name`, without `segments`; undefined where the configuration names another class. */
-export function classifierOf(
-  config: ClassifierConfig,
-  name: string,
-): Omit<ClassifierInfo, "segments"> | undefined {
-  if (!config.architectures?.includes(name)) return undefined;
-  const { id2label } = config;
-  const labels = Array.from({ length: labelCount(config) }, (_, i) => {
-    if (!id2label) return `LABEL_${i}`;
-    if (Object.hasOwn(id2label, i)) return id2label[i];
-    throw new HfmsError("corrupt_file", `config.json: id2label says nothing of label ${i}`, {
-      hint: "the file is damaged; pull the model again",
-      param: "id2label",
-    });
-  });
+/** What a head that judges whole texts says, without `segments`. */
+export function classifierOf(config: ClassifierConfig): Omit<ClassifierInfo, "segments"> {
+  const labels = labelsOf(config);
   // As transformers' text-classification pipeline decides: a single label can't be one of several.
   const named = config.problem_type ?? "single_label_classification";
   const problem = labels.length === 1 && named !== "regression" ? "multi_label_classification" : named;
@@ -41,13 +29,19 @@ export function classifierOf(
   return { labels, problem, ...(activation && { activation: activation.split(".").at(-1) }) };
 }
 
-/** Tasks of the class `name`. A model with one label gives a score, which is what ranking needs. */
-export function classifierTasks(raw: Record<string, unknown>, name: string): string[] {
-  const { success, data } = z.looseObject(classifierFields).safeParse(raw);
-  if (!success || !data.architectures?.includes(name)) return [];
-  return labelCount(data) === 1 ? ["text-ranking", "text-classification"] : ["text-classification"];
+/** The labels' names, in the order of the logits. Throws corrupt_file where one has none. */
+export function labelsOf(config: ClassifierConfig): string[] {
+  const { id2label } = config;
+  return Array.from({ length: labelCount(config) }, (_, i) => {
+    if (!id2label) return `LABEL_${i}`;
+    if (Object.hasOwn(id2label, i)) return id2label[i];
+    throw new HfmsError("corrupt_file", `config.json: id2label says nothing of label ${i}`, {
+      hint: "the file is damaged; pull the model again",
+      param: "id2label",
+    });
+  });
 }
 
-function labelCount({ id2label, num_labels: count }: ClassifierConfig): number {
+export function labelCount({ id2label, num_labels: count }: ClassifierConfig): number {
   return id2label ? Object.keys(id2label).length : (count ?? 2);
 }

@@ -1,5 +1,5 @@
 import type { GraphBuilder } from "../graph/builder.js";
-import type { BuildContext } from "../graph/model-weights.js";
+import type { BuildContext, ModelWeights } from "../graph/model-weights.js";
 import type { ClassificationProblem } from "../requests.js";
 import type { MetadataValue } from "../weights/types.js";
 import type { Part } from "./parts.js";
@@ -13,8 +13,11 @@ export interface Architecture<C = unknown> {
   modelType: string;
   /** Hub pipeline tags that the built graph serves, the main one first. */
   tasks: string[];
-  /** The tags that a model serves before those, where its config.json names a class with another head. */
-  headTasks?(config: Record<string, unknown>): string[];
+  /**
+   * The tags that a model serves before those, where its config.json names a class with another head. With the weights
+   * only if they have that head.
+   */
+  headTasks?(config: Record<string, unknown>, weights?: ModelWeights): string[];
   /** Prefixes of the base model in tensor names (`model.`, `transformer.`, `bert.`); they are cut off. */
   prefixes: string[];
   /** Other names that older files use, after the prefix is cut. */
@@ -88,13 +91,24 @@ export interface EncoderInfo {
   contextLength: number;
   /** The graph has a second output `logits` [batch_size, labels]. */
   classifier?: ClassifierInfo;
+  /** The graph has a second output `logits`, of tokens. */
+  tokenHead?: TokenHeadInfo;
 }
+
+/** What a head says of tokens. */
+export type TokenHeadInfo =
+  /** logits [batch_size, sequence_length, labels]. */
+  | { task: "token-classification"; labels: string[] }
+  /** logits [batch_size, sequence_length, 2]: how well an answer begins and ends at a token. */
+  | { task: "question-answering"; segments: number }
+  /** logits [n, vocabulary] of the places among batch · sequence that the input logits_indices [n] names. */
+  | { task: "fill-mask"; vocabulary: number };
 
 /** What a sequence classification head says. */
 export interface ClassifierInfo {
   labels: string[];
   problem: ClassificationProblem;
-  /** Segments (token_type_ids) that the model tells apart. */
+  /** Segments (token_type_ids) that the model tells apart; 0: it does not know of any. */
   segments: number;
   /** sentence-transformers' activation function of a ranking score, by its class: Sigmoid, Identity. */
   activation?: string;

@@ -7,7 +7,10 @@ const LEAST_POSITIONS = 2;
 
 /** last_hidden_state [rows, longest, hidden]; positions behind a row's length hold nothing of meaning. */
 export interface EncoderOutput extends Tensor<Float32Array> {
-  /** [rows, labels], where the graph has a classification head. */
+  /**
+   * [rows, labels] of a head that judges texts; [rows, longest, …] of one that judges tokens; [n, vocabulary] of the places
+   * that were asked for, where the head fills them.
+   */
   logits?: Tensor<Float32Array>;
 }
 
@@ -25,6 +28,8 @@ export class Encoder implements AsyncDisposable {
   #types = createTensor("int64", [0]).data;
   #states = createTensor("float32", [0]).data;
   #shape = "";
+  /** What logits_indices chooses; at least LEAST_POSITIONS. */
+  #places: Tensor<BigInt64Array> | undefined;
   #lengths: Tensor<Int32Array> = createTensor("int32", [0]);
   #output: EncoderOutput = createTensor("float32", [0, 0, 0]);
 
@@ -40,15 +45,17 @@ export class Encoder implements AsyncDisposable {
 
   /**
    * The output of the rows, whose memory is reused by the next call. `typeIds` are the rows' segments; a row without
-   * them is of one segment, 0.
+   * them is of one segment, 0. `places` are the positions of each row that get logits from a head that fills places.
    */
   async run(
     rows: readonly (readonly number[])[],
     signal?: AbortSignal,
     typeIds: readonly (readonly number[] | undefined)[] = [],
+    places: readonly (readonly number[] | undefined)[] = [],
   ): Promise<EncoderOutput> {
     const longest = Math.max(LEAST_POSITIONS, ...rows.map((row) => row.length));
-    this.#bind(rows.length, longest);
+    const chosen = rows.flatMap((_, r) => (places[r] ?? []).map((place) => r * longest + place));
+    this.#bind(rows.length, longest, Math.max(LEAST_POSITIONS, chosen.length));
     this.#ids.fill(0n, 0, rows.length * longest);
     this.#types.fill(0n, 0, rows.length * longest);
     for (const [r, row] of rows.entries()) {
@@ -56,12 +63,14 @@ export class Encoder implements AsyncDisposable {
       for (let i = 0; i < row.length; i++) this.#ids[r * longest + i] = BigInt(row[i]);
       for (const [i, type] of typeIds[r]?.entries() ?? []) this.#types[r * longest + i] = BigInt(type);
     }
+    this.#places?.data.fill(0n);
+    this.#places?.data.set(chosen.map(BigInt));
     await this.#binding.run(signal);
     return this.#output;
   }
 
-  #bind(rows: number, longest: number): void {
-    const shape = `${rows}x${longest}`;
+  #bind(rows: number, longest: number, places: number): void {
+    const shape = `${rows}x${longest}x${this.#fillsPlaces ? places : 0}`;
     if (shape === this.#shape) return;
     this.#shape = shape;
     this.#reserve(rows * longest);
@@ -70,8 +79,8 @@ export class Encoder implements AsyncDisposable {
     for (let i = 0; i < longest; i++) positions.data[i] = BigInt(i);
     const tokens = [rows, longest];
     const states = [...tokens, this.info.hiddenSize];
-    const labels = this.info.classifier?.labels.length;
-    const logits = labels === undefined ? undefined : createTensor("float32", [rows, labels]);
+    const logitsShape = this.#logitsShape(rows, longest, places);
+    const logits = logitsShape && createTensor("float32", logitsShape);
     this.#output = {
       type: "float32",
       shape: states,
@@ -84,7 +93,23 @@ export class Encoder implements AsyncDisposable {
       .input("position_ids", positions)
       .input("lengths", this.#lengths)
       .output("last_hidden_state", this.#output);
+    if (this.#fillsPlaces) {
+      this.#places = createTensor("int64", [places]);
+      this.#binding.input("logits_indices", this.#places);
+    }
     if (logits) this.#binding.output("logits", logits);
+  }
+
+  get #fillsPlaces(): boolean {
+    return this.info.tokenHead?.task === "fill-mask";
+  }
+
+  #logitsShape(rows: number, longest: number, places: number): number[] | undefined {
+    const { classifier, tokenHead } = this.info;
+    if (classifier) return [rows, classifier.labels.length];
+    if (tokenHead?.task === "token-classification") return [rows, longest, tokenHead.labels.length];
+    if (tokenHead?.task === "question-answering") return [rows, longest, 2];
+    return tokenHead && [places, tokenHead.vocabulary];
   }
 
   #reserve(tokens: number): void {

@@ -1,14 +1,17 @@
 import { describe, expect, it } from "vitest";
+import type { ConversionSource } from "../../../src/core/convert.js";
 import { type EncoderTypeReference, modelTypeGoldens } from "../../golden/model-types.js";
 import { cosine, graphsFolder, tinyEncoder } from "../../tiny-model.js";
 
 const graphs = graphsFolder();
 
-const sourceOf = ({ name, directory }: { name: string; directory: string }) =>
-  ({
-    ...{ model: `golden/${name}`, revision: "0".repeat(40), source: "local" },
-    ...{ directory, weights: "model.safetensors" },
-  }) as const;
+const sourceOf = ({ name, directory }: { name: string; directory: string }): ConversionSource => ({
+  model: `golden/${name}`,
+  revision: "0".repeat(40),
+  source: "local",
+  directory,
+  weights: "model.safetensors",
+});
 
 describe.each(modelTypeGoldens<EncoderTypeReference>("encoder"))("$name", (golden) => {
   const { inputs } = golden.reference;
