@@ -6,7 +6,7 @@ import type { GraphInfo } from "./models/types.js";
 import type { Dtype, SamplingParams, SourceName } from "./requests.js";
 
 /** Part of the cache key: raise it when the same weights give another graph. */
-export const BUILDER_VERSION = 7;
+export const BUILDER_VERSION = 8;
 
 export const GRAPH_FILE = "model.onnx";
 /** The same model for prompts, over the same weights; only beside int8 decoders. */

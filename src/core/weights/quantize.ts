@@ -6,6 +6,7 @@ import {
   type QuantizedBlocks,
   SMALLEST_SCALE,
 } from "./quantized-blocks.js";
+import { searchScales } from "./scale-search.js";
 
 export interface QuantizeOptions extends BlockOptions {
   /**
@@ -24,7 +25,9 @@ export interface QuantizeOptions extends BlockOptions {
  */
 export function quantize(values: Float32Array, options: QuantizeOptions): QuantizedBlocks {
   const blocks = allocateBlocks(values.length, options);
-  if (options.search === "least-error") quantizeLeastError(values, blocks, options.importance);
+  const { search, importance } = options;
+  if (search === "least-error" && importance) quantizeLeastError(values, blocks, importance);
+  else if (search === "least-error") searchScales(values, blocks);
   else if (options.bits === 8) round8(values, blocks);
   else round4(values, blocks);
   return blocks;
