@@ -27,6 +27,9 @@ export const architectures: Record<string, () => Promise<Architecture>> = {
   layoutlm: async () => (await import("./layoutlm.js")).layoutlm as Architecture,
   dpr: async () => (await import("./dpr.js")).dpr as Architecture,
   gpt2: async () => (await import("./gpt2.js")).gpt2 as Architecture,
+  gpt_neox: async () => (await import("./gpt-neox.js")).gptNeox as Architecture,
+  opt: async () => (await import("./opt.js")).opt as Architecture,
+  gpt_neo: async () => (await import("./gpt-neo.js")).gptNeo as Architecture,
   qwen2: async () => (await import("./qwen2.js")).qwen2 as Architecture,
   llama: async () => (await import("./llama.js")).llama as Architecture,
   bart: async () => (await import("./bart.js")).bart as Architecture,
@@ -61,6 +64,8 @@ export async function architectureOf(modelType: unknown): Promise<Architecture> 
 /** GGUF's `general.architecture` where it is not the model_type. Source: llama.cpp, src/llama-arch.cpp. */
 const ggufNames: Record<string, string> = {
   gptneox: "gpt_neox",
+  starcoder: "gpt_bigcode",
+  phi2: "phi",
 };
 
 /** The model_type of a GGUF file's `general.architecture`. */

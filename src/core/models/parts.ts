@@ -80,6 +80,18 @@ export function groupedParts(
   return { [names.q]: part(0, queries), [names.k]: part(queries, 1), [names.v]: part(queries + 1, 1) };
 }
 
+/** The parts of a module that has the rows of several one after the other: their sizes by name, in the stored order. */
+export function stackedParts(module: string, sizes: Readonly<Record<string, number>>): Record<string, Part> {
+  const parts: Record<string, Part> = {};
+  let first = 0;
+  for (const [name, rows] of Object.entries(sizes)) {
+    const start = first;
+    parts[name] = { module, rows, from: (row) => start + row };
+    first += rows;
+  }
+  return parts;
+}
+
 /** Rows that follow each other in the stored module, as one piece. */
 function* runs(part: Part, first: number, count: number): Iterable<{ first: number; count: number }> {
   for (let row = first; row < first + count; ) {

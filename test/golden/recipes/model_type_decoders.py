@@ -76,11 +76,13 @@ def make_decoder_type(directory: Path, recipe: dict) -> None:
 
 
 def empty_model(directory: Path) -> nn.Module:
-    return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(directory), attn_implementation="eager")
+    # In float32 from the beginning: tables that a module computes must not be rounded to what the weights are stored in.
+    config = AutoConfig.from_pretrained(directory)
+    return AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation="eager")
 
 
 def load_model(directory: Path) -> nn.Module:
-    return AutoModelForCausalLM.from_pretrained(directory, attn_implementation="eager")
+    return AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager")
 
 
 def published(model: nn.Module) -> dict[str, torch.Tensor]:

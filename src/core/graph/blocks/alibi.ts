@@ -4,14 +4,25 @@ import type { DecoderInputs } from "./decoder-inputs.js";
 /** ONNX's numbers of the types (TensorProto.DataType). */
 const FLOAT = 1;
 const INT64 = 7;
+const BFLOAT16 = 16;
+
+/** Linear biases of attention: what a head's scores grow by for each position of the key. */
+export interface Alibi {
+  /** Of each head. */
+  slopes: Float32Array;
+  /** Positions, and their products with the slopes, are rounded to bfloat16. */
+  rounded?: boolean;
+  /** Factor on the biases. */
+  factor?: number;
+}
 
 /**
  * Attention with linear biases: slope · position of the key, [1, heads, sequence, total]. Only differences between keys
  * count, so positions are counted from the beginning: a row's numbers don't depend on how long others are. Source:
  * Press et al., Train Short, Test Long (2022).
  */
-export function alibi(g: GraphBuilder, slopes: Float32Array, inputs: DecoderInputs): Value {
-  inputs.alibi ??= biases(g, slopes, inputs);
+export function alibi(g: GraphBuilder, of: Alibi, inputs: DecoderInputs): Value {
+  inputs.alibi ??= biases(g, of, inputs);
   return inputs.alibi;
 }
 
@@ -28,12 +39,16 @@ export function alibiSlopes(heads: number): Float32Array {
   return Float32Array.from(slopes);
 }
 
-function biases(g: GraphBuilder, slopes: Float32Array, inputs: DecoderInputs): Value {
+function biases(g: GraphBuilder, { slopes, rounded, factor = 1 }: Alibi, inputs: DecoderInputs): Value {
   const scalar = (value: number) => g.constant("int64", [], [value]);
+  const round = (value: Value) => (rounded ? g.node("Cast", [value], { to: BFLOAT16 }) : value);
+  const floats = (value: Value) => g.node("Cast", [value], { to: FLOAT });
   const total = g.node("Cast", [inputs.totalSequenceLength], { to: INT64 });
-  const positions = g.node("Cast", [g.node("Range", [scalar(0), total, scalar(1)])], { to: FLOAT });
+  const positions = floats(round(g.node("Range", [scalar(0), total, scalar(1)])));
   const heads = slopes.length;
-  const bias = g.node("Mul", [g.constant("float32", [1, heads, 1, 1], [...slopes]), positions]);
+  let bias = g.node("Mul", [g.constant("float32", [1, heads, 1, 1], [...slopes]), positions]);
+  if (rounded) bias = floats(round(bias));
+  if (factor !== 1) bias = g.node("Mul", [bias, g.constant("float32", [], [factor])]);
   const length = g.node("Shape", [inputs.inputIds], { start: 1, end: 2 });
   const one = g.constant("int64", [1], [1]);
   return g.node("Expand", [bias, g.node("Concat", [one, one, length, one], { axis: 0 })]);

@@ -122,20 +122,34 @@ function queries(
   rope?: RopeTables;
   fused?: { query: Value; key: Value; epsilon: number };
 } {
-  if (!norms) return { query: [packed, undefined, undefined], rope };
   const { heads, kvHeads, headDim } = shape;
-  const stored = storeHeadNorms(g, norms, shape, ctx);
+  const rotates = rope === undefined || rotatesInside(rope, shape);
+  if (!norms && rotates) return { query: [packed, undefined, undefined], rope };
+  const stored = norms && storeHeadNorms(g, norms, shape, ctx);
   // The operator norms each head before it rotates it. A cache of int8 has a graph without it.
-  if (norms.kind === "rms" && norms.over === "head" && !rotateFirst && ctx.int8Cache === undefined)
-    return { query: [packed, undefined, undefined], rope, fused: { ...stored, epsilon: norms.epsilon } };
+  if (stored && norms.kind === "rms" && norms.over === "head" && !rotateFirst && ctx.int8Cache === undefined)
+    return {
+      query: [packed, undefined, undefined],
+      rope,
+      fused: { query: stored.query, key: stored.key, epsilon: norms.epsilon },
+    };
   const split = g.constant("int64", [3], [heads * headDim, kvHeads * headDim, kvHeads * headDim]);
   let [q, k, v] = g.nodes("Split", [packed, split], { axis: -1 }, [undefined, undefined, undefined]);
-  if (rotateFirst && rope) {
+  const rotate = (tables: RopeTables): void => {
     const positions = tokenPositions(g, inputs);
-    q = rotated(g, q, positions, rope, { heads, headDim });
-    k = rotated(g, k, positions, rope, { heads: kvHeads, headDim });
+    q = rotated(g, q, positions, tables, { heads, headDim });
+    k = rotated(g, k, positions, tables, { heads: kvHeads, headDim });
+  };
+  if (rotateFirst && rope) rotate(rope);
+  if (stored) {
+    q = normedHeads(g, q, stored.query, norms, heads, headDim, stored.queryBias);
+    k = normedHeads(g, k, stored.key, norms, kvHeads, headDim, stored.keyBias);
   }
-  q = normedHeads(g, q, stored.query, norms, heads, headDim);
-  k = normedHeads(g, k, stored.key, norms, kvHeads, headDim);
-  return { query: [q, k, v], rope: rotateFirst ? undefined : rope };
+  if (rope && !rotateFirst && !rotates) rotate(rope);
+  return { query: [q, k, v], rope: rotateFirst || !rotates ? undefined : rope };
+}
+
+/** What GroupQueryAttention rotates itself: heads and rotated parts of a multiple of 16. */
+function rotatesInside({ rotaryDim }: RopeTables, { headDim }: HeadShape): boolean {
+  return headDim % 16 === 0 && rotaryDim % 16 === 0;
 }

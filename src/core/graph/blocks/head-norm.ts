@@ -11,6 +11,9 @@ export interface HeadNorms {
   /** Tensor names, joined end to end; without any the weights are 1. */
   query?: string[];
   key?: string[];
+  /** Biases of LayerNorms of each head, [headDim]. */
+  queryBias?: string;
+  keyBias?: string;
   epsilon: number;
   /** Added to every weight. */
   offset?: number;
@@ -22,8 +25,8 @@ export function storeHeadNorms(
   norms: HeadNorms,
   { heads, kvHeads, headDim }: HeadShape,
   ctx: BuildContext,
-): { query: Value; key: Value } {
-  const { offset } = norms;
+): { query: Value; key: Value; queryBias?: Value; keyBias?: Value } {
+  const { offset, queryBias, keyBias } = norms;
   const store = (name: string, tensors: string[] | undefined, count: number): Value => {
     const full = `${g.scope(name)}.weight`;
     const size = norms.over === "head" ? headDim : count * headDim;
@@ -33,6 +36,8 @@ export function storeHeadNorms(
   return {
     query: store("q_norm", norms.query, heads),
     key: store("k_norm", norms.key, kvHeads),
+    ...(queryBias && { queryBias: storeVector(g, `${g.scope("q_norm")}.bias`, [queryBias], ctx) }),
+    ...(keyBias && { keyBias: storeVector(g, `${g.scope("k_norm")}.bias`, [keyBias], ctx) }),
   };
 }
 
@@ -44,13 +49,14 @@ export function normedHeads(
   { kind, over, epsilon }: HeadNorms,
   heads: number,
   headDim: number,
+  bias?: Value,
 ): Value {
   const op = kind === "rms" ? "SimplifiedLayerNormalization" : "LayerNormalization";
   const attributes = { axis: -1, epsilon: { float: epsilon }, ...(kind === "rms" && { stash_type: 1 }) };
   if (over === "width") return g.node(op, [x, weight], attributes);
   const apart = g.node("Reshape", [x, g.constant("int64", [4], [0, 0, heads, headDim])]);
   let normed: Value;
-  if (over === "head") normed = g.node(op, [apart, weight], attributes);
+  if (over === "head") normed = g.node(op, [apart, weight, bias], attributes);
   else {
     const ones = g.constant("float32", [headDim], new Array(headDim).fill(1));
     const own = g.node("Reshape", [weight, g.constant("int64", [2], [heads, headDim])]);

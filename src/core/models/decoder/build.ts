@@ -44,7 +44,7 @@ export function buildDecoder(g: GraphBuilder, spec: DecoderSpec, ctx: BuildConte
   const ropes = ropesOf(g, spec, contextLength, ctx);
   const normed = buildLayers(g, x, {
     spec,
-    attention: (at, layer, { qkv, rope, slopes, ...of }, read) =>
+    attention: (at, layer, { qkv, rope, alibi: biases, ...of }, read) =>
       causalAttention(
         at,
         read,
@@ -55,7 +55,7 @@ export function buildDecoder(g: GraphBuilder, spec: DecoderSpec, ctx: BuildConte
           shape: of,
           inputs,
           rope: rope === undefined ? undefined : ropes[rope],
-          bias: slopes && alibi(at, slopes, inputs),
+          bias: biases && alibi(at, biases, inputs),
         },
         ctx,
       ),

@@ -1,4 +1,5 @@
 import type { Activation } from "../../graph/blocks/activation.js";
+import type { Alibi } from "../../graph/blocks/alibi.js";
 import type { HeadNorms } from "../../graph/blocks/head-norm.js";
 import type { Delta } from "../../graph/blocks/mlp.js";
 import type { AnyNorm } from "../../graph/blocks/norm.js";
@@ -112,8 +113,7 @@ export interface AttentionSpec {
   window?: number;
   softcap?: number;
   clip?: number;
-  /** ALiBi: what a head's scores grow by for each position of the key. */
-  slopes?: Float32Array;
+  alibi?: Alibi;
   /** Tensor of the attention sinks' logits, [heads]. */
   sinks?: string;
   /** Of what the heads give, before the output projection. */
