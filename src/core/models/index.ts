@@ -47,6 +47,10 @@ export const architectures: Record<string, () => Promise<Architecture>> = {
   modernbert: async () => (await import("./modernbert.js")).modernbert as Architecture,
   deberta: async () => (await import("./deberta.js")).deberta as Architecture,
   "deberta-v2": async () => (await import("./deberta-v2.js")).debertaV2 as Architecture,
+  mistral: async () => (await import("./mistral.js")).mistral as Architecture,
+  qwen3: async () => (await import("./qwen3.js")).qwen3 as Architecture,
+  smollm3: async () => (await import("./smollm3.js")).smollm3 as Architecture,
+  granite: async () => (await import("./granite.js")).granite as Architecture,
 };
 
 /** Throws unsupported_model naming the type and listing what is supported. */

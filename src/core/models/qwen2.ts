@@ -1,17 +1,13 @@
 import { z } from "zod";
 import { readRope } from "../graph/blocks/rope.js";
-import { count, parseWith } from "./config.js";
+import { parseWith } from "./config.js";
 import { decoder } from "./decoder/architecture.js";
+import { qwenWindowFields, setQwenWindows } from "./decoder/layer-types.js";
 import { headDimOf, llamaGguf, llamaSchema, llamaSpec, setBiases } from "./decoder/llama-like.js";
 import type { DecoderSpec } from "./decoder/spec.js";
 import type { Architecture } from "./types.js";
 
-const schema = llamaSchema({
-  hidden_act: z.literal("silu").default("silu"),
-  use_sliding_window: z.boolean().default(false),
-  sliding_window: count.nullish(),
-  max_window_layers: z.int().nonnegative().default(28),
-});
+const schema = llamaSchema({ hidden_act: z.literal("silu").default("silu"), ...qwenWindowFields });
 
 /** Qwen 1.5, 2 and 2.5: llama with biases on q, k and v. Source: transformers, models/qwen2/modeling_qwen2.py. */
 export const qwen2: Architecture<DecoderSpec> = {
@@ -22,10 +18,7 @@ export const qwen2: Architecture<DecoderSpec> = {
     const config = parseWith(schema, raw);
     const spec = llamaSpec(config, readRope(raw, headDimOf(config)));
     setBiases(spec, { qkv: true });
-    if (config.use_sliding_window && config.sliding_window) {
-      for (const [index, { attention }] of spec.layers.entries())
-        if (index >= config.max_window_layers) attention.window = config.sliding_window;
-    }
+    setQwenWindows(spec, config);
     return spec;
   },
 

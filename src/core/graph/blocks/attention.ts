@@ -47,9 +47,9 @@ export interface CausalAttention {
  *   x → linear(q | k | v) → GroupQueryAttention(past, seqlens_k) → y
  *                                        └→ present
  *
- * Norms of whole projections, and those behind the rotation, need q, k and v apart:
+ * Norms need q, k and v apart; where they stand behind the rotation, that is a node, too:
  *
- *   x → linear → Split → norm | rotate → GroupQueryAttention
+ *   x → linear → Split → norm → GroupQueryAttention
  */
 export function causalAttention(
   g: GraphBuilder,
@@ -79,7 +79,7 @@ export function causalAttention(
     ...(options.softcap !== undefined && { softcap: { float: options.softcap } }),
   };
   const sinks = options.sinks && storeVector(g, g.scope("sinks"), [options.sinks], ctx);
-  const { query, rope, fused } = queries(g, packed, options, ctx);
+  const { query, rope } = queries(g, packed, options, ctx);
   let y: Value;
   if (ctx.int8Cache?.attention === "floats") {
     const scales = ctx.int8Cache.scales[layer];
@@ -94,13 +94,11 @@ export function causalAttention(
         ...[past.key, past.value, inputs.seqlensK, inputs.totalSequenceLength],
         ...[rope?.cos, rope?.sin, undefined, options.bias, sinks as Value | undefined],
         ...(rounding?.scales ?? [undefined, undefined]),
-        ...[fused?.query, fused?.key],
       ],
       {
         ...attributes,
         do_rotary: rope ? 1 : 0,
         ...(rope?.interleaved && { rotary_interleaved: 1 }),
-        ...(fused && { qk_norm_epsilon: { float: fused.epsilon } }),
         ...rounding?.attributes,
       },
       [undefined, present.key, present.value],
@@ -111,7 +109,7 @@ export function causalAttention(
   return y;
 }
 
-/** What attention gets for q, k and v: one packed value, or three; with what is left for it to do itself. */
+/** What attention gets for q, k and v: one packed value, or three; with the rotation where that is left to it. */
 function queries(
   g: GraphBuilder,
   packed: Value,
@@ -120,19 +118,13 @@ function queries(
 ): {
   query: [Value, Value | undefined, Value | undefined];
   rope?: RopeTables;
-  fused?: { query: Value; key: Value; epsilon: number };
 } {
   const { heads, kvHeads, headDim } = shape;
   const rotates = rope === undefined || rotatesInside(rope, shape);
   if (!norms && rotates) return { query: [packed, undefined, undefined], rope };
   const stored = norms && storeHeadNorms(g, norms, shape, ctx);
-  // The operator norms each head before it rotates it. A cache of int8 has a graph without it.
-  if (stored && norms.kind === "rms" && norms.over === "head" && !rotateFirst && ctx.int8Cache === undefined)
-    return {
-      query: [packed, undefined, undefined],
-      rope,
-      fused: { query: stored.query, key: stored.key, epsilon: norms.epsilon },
-    };
+  // The operator has inputs for such norms, but its kernel for the CPU refuses them: "implemented only on the CUDA and
+  // WebGPU EPs" (ONNX Runtime 1.30).
   const split = g.constant("int64", [3], [heads * headDim, kvHeads * headDim, kvHeads * headDim]);
   let [q, k, v] = g.nodes("Split", [packed, split], { axis: -1 }, [undefined, undefined, undefined]);
   const rotate = (tables: RopeTables): void => {

@@ -1,7 +1,7 @@
-import { HfmsError } from "../../errors.js";
 import type { GraphBuilder, Value } from "../builder.js";
 import type { BuildContext } from "../model-weights.js";
 import { storeTable } from "./matrix.js";
+import { attentionFactor, inverseFrequencies } from "./rope-frequencies.js";
 
 /**
  * Rotary position embeddings. Source of the formulas: transformers, modeling_rope_utils.py. The graph gets tables of
@@ -28,7 +28,28 @@ export type RopeScaling =
       lowFreqFactor: number;
       highFreqFactor: number;
       originalMaxPositions: number;
+    }
+  | {
+      type: "yarn";
+      factor: number;
+      betaFast: number;
+      betaSlow: number;
+      originalMaxPositions: number;
+      /** The ramp begins and ends at whole pairs. */
+      truncate: boolean;
+      attentionFactor: number;
+    }
+  /** Divisors for texts up to the original length, and others for all of a text that is longer. */
+  | {
+      type: "longrope";
+      short: RopeFactors;
+      long: RopeFactors;
+      originalMaxPositions: number;
+      attentionFactor: number;
     };
+
+/** A number for each pair of components, or the tensor that holds them. */
+export type RopeFactors = readonly number[] | { tensor: string };
 
 export interface RopeTables {
   cos: Value;
@@ -46,11 +67,11 @@ export function ropeTables(
   scope = "rope",
 ): RopeTables {
   const shape = [positions, rope.rotaryDim / 2];
+  const factor = attentionFactor(rope);
   const table = (name: string, f: (angle: number) => number): Value =>
     storeTable(g, g.scope(`${scope}.${name}`), shape, async () => {
-      const { scaling } = rope;
-      const factors = scaling?.type === "factors" ? await ctx.weights.read(scaling.tensor) : undefined;
-      return angles(inverseFrequencies(rope, factors), positions).map(f);
+      const frequencies = await inverseFrequencies(rope, (tensor) => ctx.weights.read(tensor));
+      return angles(frequencies, positions).map((angle) => factor * f(angle));
     });
   const sine = rope.reversed ? (angle: number) => -Math.sin(angle) : Math.sin;
   return {
@@ -86,56 +107,4 @@ function angles(frequencies: Float32Array, positions: number): Float32Array {
   return values;
 }
 
-function inverseFrequencies({ theta, rotaryDim, scaling }: Rope, factors?: Float32Array): Float32Array {
-  const half = rotaryDim / 2;
-  const base = Float32Array.from({ length: half }, (_, i) => 1 / theta ** ((2 * i) / rotaryDim));
-  if (!scaling) return base;
-  if (scaling.type === "linear") return base.map((frequency) => frequency / scaling.factor);
-  if (scaling.type === "factors") return base.map((frequency, i) => frequency / (factors as Float32Array)[i]);
-  const { factor, lowFreqFactor, highFreqFactor, originalMaxPositions } = scaling;
-  const longest = originalMaxPositions / lowFreqFactor;
-  const shortest = originalMaxPositions / highFreqFactor;
-  return base.map((frequency) => {
-    const wavelength = (2 * Math.PI) / frequency;
-    if (wavelength < shortest) return frequency;
-    if (wavelength > longest) return frequency / factor;
-    const smooth = (originalMaxPositions / wavelength - lowFreqFactor) / (highFreqFactor - lowFreqFactor);
-    return ((1 - smooth) * frequency) / factor + smooth * frequency;
-  });
-}
-
-/** Reads config.json's rope fields, as old (`rope_theta`, `rope_scaling`) and new files (`rope_parameters`) have them. */
-export function readRope(config: Record<string, unknown>, headDim: number): Rope {
-  const parameters = (config.rope_parameters ?? config.rope_scaling ?? {}) as Record<string, unknown>;
-  const number = (key: string, fallback?: number): number => {
-    const value = parameters[key] ?? fallback;
-    if (typeof value !== "number" || !(value > 0 && Number.isFinite(value))) {
-      throw new HfmsError("corrupt_file", `config.json: rope parameter ${key} is ${JSON.stringify(value)}`);
-    }
-    return value;
-  };
-  const theta = number("rope_theta", (config.rope_theta as number | undefined) ?? 10_000);
-  const rope = { theta, rotaryDim: headDim };
-  const type = (parameters.rope_type ?? parameters.type ?? "default") as string;
-  if (type === "default") return rope;
-  if (type === "factors") return { ...rope, scaling: { type, tensor: parameters.tensor as string } };
-  if (type === "linear") return { ...rope, scaling: { type, factor: number("factor") } };
-  if (type === "llama3") {
-    return {
-      ...rope,
-      scaling: {
-        type,
-        factor: number("factor"),
-        lowFreqFactor: number("low_freq_factor"),
-        highFreqFactor: number("high_freq_factor"),
-        originalMaxPositions: number(
-          "original_max_position_embeddings",
-          config.original_max_position_embeddings as number | undefined,
-        ),
-      },
-    };
-  }
-  throw new HfmsError("unsupported_model", `rope scaling "${type}" is not supported`, {
-    hint: "hfms knows default, linear and llama3 scaling",
-  });
-}
+export { readRope } from "./rope-config.js";

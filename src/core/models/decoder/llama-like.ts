@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { HeadNorms } from "../../graph/blocks/head-norm.js";
 import type { Rope } from "../../graph/blocks/rope.js";
 import type { MetadataValue } from "../../weights/types.js";
 import { count, positions } from "../config.js";
@@ -98,6 +99,17 @@ export function setBiases(
     const up = mlp.kind === "gated" ? mlp.gateUp : mlp.up;
     up.bias = biases.mlp;
     mlp.down.bias = biases.mlp;
+  }
+}
+
+/** Norms q and k of every layer; the modules stand beside q_proj. */
+export function setHeadNorms(
+  spec: DecoderSpec,
+  { modules = ["q_norm", "k_norm"], ...norms }: Omit<HeadNorms, "query" | "key"> & { modules?: string[] },
+): void {
+  for (const { name, attention } of spec.layers) {
+    const [query, key] = modules.map((module) => [`${name}.self_attn.${module}.weight`]);
+    attention.norms = { ...norms, query, key };
   }
 }
 
