@@ -1,3 +1,11 @@
+import type { ClassificationProblem } from "../requests.js";
+
+/** What logits of labels mean: probabilities of one label among all or of each by itself, or the quantities themselves. */
+export function probabilities(logits: Float32Array, problem: ClassificationProblem): ArrayLike<number> {
+  if (problem === "regression") return logits;
+  return problem === "single_label_classification" ? softmax(logits) : Array.from(logits, sigmoid);
+}
+
 /** Probabilities of one choice among all: exp(xᵢ) / Σ exp(x), in float64. */
 export function softmax(logits: ArrayLike<number>): number[] {
   const values = Array.from(logits);

@@ -1,9 +1,8 @@
 import { HfmsError } from "../errors.js";
 import type { LoadedModel } from "../model-pool.js";
-import type { ClassifierInfo } from "../models/types.js";
 import type { ClassifyEvent, ClassifyRequest, LabelScore } from "../requests.js";
 import { classifyAll, requireClassifier } from "./classifier.js";
-import { sigmoid, softmax } from "./scores.js";
+import { probabilities } from "./scores.js";
 
 /** Yields the labels of each input with their scores, best first, in the order of the input, then `done`. */
 export async function* classify(
@@ -35,11 +34,6 @@ export async function* classify(
     usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
     timings: { load_ms: model.ready.loadMs, classify_ms: performance.now() - start },
   };
-}
-
-function probabilities(logits: Float32Array, problem: ClassifierInfo["problem"]): ArrayLike<number> {
-  if (problem === "regression") return logits;
-  return problem === "single_label_classification" ? softmax(logits) : Array.from(logits, sigmoid);
 }
 
 function bestFirst(labels: readonly string[], scores: ArrayLike<number>): LabelScore[] {

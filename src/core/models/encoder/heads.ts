@@ -26,7 +26,7 @@ export interface MaskModules {
   transform?: { dense: string; activation: Activation; norm: string; epsilon: number };
   /** The output matrix; its weights are those of the table of tokens unless config.json says otherwise. */
   decoder: string;
-  /** Where files keep its bias; the first that is there counts. */
+  /** Where files keep its bias: first its own place, then that of a matrix which is not the table. */
   bias: readonly string[];
   /** Whether the matrix is the table where config.json says nothing. Default true. */
   tied?: boolean;
@@ -159,7 +159,7 @@ export function buildHead(
         },
       }),
       decoder: !head.tied && ctx.weights.has(own) ? { tensor: own } : { tied: word },
-      bias: bias.find((tensor) => ctx.weights.has(tensor)),
+      bias: (head.tied ? bias : [...bias].reverse()).find((tensor) => ctx.weights.has(tensor)),
     },
     hidden,
     ctx,
