@@ -16,8 +16,18 @@ export interface WeightSpec {
  */
 export interface WeightStream {
   specs: WeightSpec[];
-  /** For each spec its next bytes, in the order of `specs`. */
-  chunks(): AsyncIterable<Uint8Array[]>;
+  /**
+   * For each spec its next bytes, in the order of `specs`. Rows are asked for only where the stream says that it has
+   * them; otherwise all bytes come.
+   */
+  chunks(rows?: RowRange): AsyncIterable<Uint8Array[]>;
+  /** Every spec has as many rows, and any of them can be made without the others: several threads may share the work. */
+  rows?: number;
+}
+
+export interface RowRange {
+  first: number;
+  count: number;
 }
 
 const MICROSOFT = "com.microsoft";
