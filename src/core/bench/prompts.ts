@@ -1,7 +1,7 @@
 import { HfmsError, throwIfAborted } from "../errors.js";
 import type { TokenizeEvent } from "../requests.js";
 import { createRandom, type Random } from "../runtime/random.js";
-import { sentences } from "./english.js";
+import { sentences } from "../text/english.js";
 
 /** Tokens of each text, special tokens included, as the engine tells them. */
 type Tokenize = (texts: string[]) => AsyncIterable<TokenizeEvent>;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { sentences } from "../../../src/core/bench/english.js";
+import { sentences } from "../../../src/core/text/english.js";
 import { PromptMaker } from "../../../src/core/bench/prompts.js";
 import type { TokenizeEvent } from "../../../src/core/requests.js";
 import { loadTokenizer } from "../../../src/core/text/tokenizer.js";
