@@ -29,6 +29,8 @@ const verbs = {
   download: "downloading",
   convert: "building",
   load: "loading",
+  export: "writing",
+  measure: "measuring",
   answer: "making",
 } as const satisfies Record<ShownEvent["phase"], string>;
 

@@ -10,8 +10,11 @@ import type {
   DetokenizeEvent,
   DetokenizeRequest,
   DiscoverQuery,
+  DriftReport,
   EmbedEvent,
   EmbedRequest,
+  ExportEvent,
+  ExportRequest,
   GenerateEvent,
   GenerateRequest,
   LocalModel,
@@ -23,6 +26,8 @@ import type {
   ProgressEvent,
   PullEvent,
   PullRequest,
+  QualityEvent,
+  QualityRequest,
   RankEvent,
   RankRequest,
   ReadyEvent,
@@ -164,6 +169,39 @@ export class Engine implements AsyncDisposable {
   async *pull(request: PullRequest, signal?: AbortSignal): AsyncGenerator<PullEvent> {
     const { pull } = await import("./pull.js");
     yield* pull(this.#pool, this.config, request, signal);
+  }
+
+  /** Writes a model as a folder of ONNX that other programs run: progress, then `done`. */
+  async *export(request: ExportRequest, signal?: AbortSignal): AsyncGenerator<ExportEvent> {
+    const { fetched, directory: built, manifest } = yield* this.#pool.prepare(request, signal);
+    const { exportModel } = await import("./export/export.js");
+    const { model, revision, dtype, source } = manifest;
+    const weights = fetched.index ?? fetched.weights[0];
+    const { directory, files } = yield* exportModel(
+      {
+        source: { model, revision, source, directory: fetched.directory, weights },
+        directory: built,
+        manifest,
+        files: fetched.files,
+      },
+      request.to,
+      signal,
+    );
+    yield { type: "done", model, revision, dtype, directory, files };
+  }
+
+  /** Measures how far number formats move a model from fp32: builds what is missing, progress, then `done`. */
+  async *quality(request: QualityRequest, signal?: AbortSignal): AsyncGenerator<QualityEvent> {
+    const { dtypes = ["int8", "int4"], ...choice } = request;
+    const { drift } = await import("./quality/quality.js");
+    const options = { threads: this.config.threads, signal };
+    const reference = yield* this.#pool.prepare({ ...choice, dtype: "fp32" }, signal);
+    const drifts: DriftReport[] = [];
+    for (const dtype of dtypes) {
+      const other = yield* this.#pool.prepare({ ...choice, dtype }, signal);
+      drifts.push(yield* drift(reference, other, options));
+    }
+    yield { type: "done", drifts };
   }
 
   /** Models on this machine: downloads and built graphs. */

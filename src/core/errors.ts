@@ -104,5 +104,11 @@ export function fromFileSystem(error: unknown, what: string): unknown {
       cause: error,
     });
   }
+  if (code === "ENOTDIR") {
+    return new HfmsError("file_error", `${what} can't be there: a part of the path is a file, not a folder`, {
+      hint: "name another folder",
+      cause: error,
+    });
+  }
   return error;
 }

@@ -49,12 +49,12 @@ export interface NoticeEvent {
 /** Long work on the way to a result. `total` is absent when it is not known. Units: bytes, or tensors for `convert`. */
 export interface ProgressEvent {
   type: "progress";
-  phase: "resolve" | "download" | "convert" | "load";
+  phase: "resolve" | "download" | "convert" | "load" | "export" | "measure";
   /** File or model that is worked on. */
   what: string;
   done: number;
   total?: number;
-  unit: "bytes" | "tensors";
+  unit: "bytes" | "tensors" | "positions";
 }
 
 /** The model is ready; what was chosen and why. */
@@ -147,6 +147,48 @@ export type PullEvent =
       files: RepoFile[];
       bytes: number;
     };
+
+export interface ExportRequest extends Pick<ModelChoice, "model" | "revision" | "source" | "dtype"> {
+  /** The folder to write; it must not be there yet. */
+  to: string;
+}
+
+export type ExportEvent =
+  | NoticeEvent
+  | ProgressEvent
+  | {
+      type: "done";
+      model: string;
+      revision: string;
+      dtype: Exclude<Dtype, "auto">;
+      /** Absolute. */
+      directory: string;
+      files: RepoFile[];
+    };
+
+/** How far a number format moves a model from fp32, on a fixed text of the language of most models. */
+export interface DriftReport {
+  dtype: Exclude<Dtype, "auto">;
+  /** Bytes of the graph's weights. */
+  weightsSize: number;
+  /** Positions of the text that were compared; of an encoder, sentences. */
+  positions: number;
+  /** Of logits; of an encoder, the means of last_hidden_state. Mean and least. */
+  cosine: number;
+  leastCosine: number;
+  /** Decoders: of the text, in fp32 and in the number format. */
+  referencePerplexity?: number;
+  perplexity?: number;
+  /** Decoders: how often both hold the same token for the most likely one, 0 to 1. */
+  agreement?: number;
+}
+
+export interface QualityRequest extends Pick<ModelChoice, "model" | "revision" | "source"> {
+  /** What to compare with fp32; int8 and int4 by default. */
+  dtypes?: Exclude<Dtype, "auto" | "fp32">[];
+}
+
+export type QualityEvent = NoticeEvent | ProgressEvent | { type: "done"; drifts: DriftReport[] };
 
 /** One model on this machine (`hfms list`). */
 export interface LocalModel {

@@ -1,4 +1,5 @@
 import { type ElementType, elementCount, elementTypes } from "../tensor.js";
+import type { GraphFace } from "./face.js";
 import { type Attributes, type Dimension, encodeModel, type GraphProto, type TensorProto } from "./proto.js";
 
 /** The name of a tensor in the graph: what a block takes and returns. */
@@ -49,6 +50,7 @@ interface Shared {
   views: Map<string, string>;
   /** Other graphs over the same weights, by name. */
   beside: Map<string, GraphBuilder>;
+  face?: GraphFace;
 }
 
 /**
@@ -61,16 +63,21 @@ export class GraphBuilder {
   /** A weight that is declared again is the one of before. */
   readonly #repeats: boolean;
 
-  constructor(shared?: Shared, path = "/model", repeats = false) {
-    this.#shared = shared ?? {
-      graph: { name: "hfms", nodes: [], initializers: [], inputs: [], outputs: [] },
-      streams: [],
-      names: new Set(),
-      own: new Set(),
-      constants: new Map(),
-      views: new Map(),
-      beside: new Map(),
-    };
+  /** @param options face: other inputs and outputs for the same graph. */
+  constructor(options: Shared | { face?: GraphFace } = {}, path = "/model", repeats = false) {
+    this.#shared =
+      "graph" in options
+        ? options
+        : {
+            graph: { name: "hfms", nodes: [], initializers: [], inputs: [], outputs: [] },
+            streams: [],
+            names: new Set(),
+            own: new Set(),
+            constants: new Map(),
+            views: new Map(),
+            beside: new Map(),
+            face: options.face,
+          };
     this.#path = path;
     this.#repeats = repeats;
   }
@@ -111,13 +118,18 @@ export class GraphBuilder {
   }
 
   input(name: string, type: ElementType, shape: readonly Dimension[]): Value {
-    this.#shared.graph.inputs.push({ name, type, shape });
+    const { graph, face } = this.#shared;
+    const made = face?.input(this.#root(), name, type);
+    if (made) return made;
+    graph.inputs.push({ name, type, shape: face?.dimensions(name, shape) ?? shape });
     return name as Value;
   }
 
   /** Declares a value, by the name it was given, as one of the graph's outputs. */
   output(value: Value, type: ElementType, shape: readonly Dimension[]): void {
-    this.#shared.graph.outputs.push({ name: value, type, shape });
+    const { graph, face } = this.#shared;
+    if (face?.output(this.#root(), value, type, shape)) return;
+    graph.outputs.push({ name: value, type, shape: face?.dimensions(value, shape) ?? shape });
   }
 
   /** Adds a node with one output and returns it. `as` names the output, for the graph's own outputs. */
@@ -134,7 +146,7 @@ export class GraphBuilder {
   ): Value[] {
     const name = this.#unique(`${this.#path}/${op}`);
     const values = outputs.map(
-      (output, i) => (output === null ? "" : (output ?? `${name}/output_${i}`)) as Value,
+      (output, i) => (output === null ? "" : this.#outputName(output, `${name}/output_${i}`)) as Value,
     );
     this.#shared.graph.nodes.push({
       name,
@@ -245,6 +257,15 @@ export class GraphBuilder {
       if (found) return found;
     }
     throw new Error(`${value} is no weight`);
+  }
+
+  #root(): GraphBuilder {
+    return new GraphBuilder(this.#shared);
+  }
+
+  #outputName(asked: string | undefined, usual: string): string {
+    if (asked === undefined) return usual;
+    return this.#shared.face?.inner(asked) ?? asked;
   }
 
   #unique(name: string): string {

@@ -38,18 +38,21 @@ export const floatDtypes = ["F32", "F16", "BF16", "F8_E8M0"] as const satisfies 
 
 /** Reads whole tensors as 32-bit words or floats, and keeps the last: rows of it are asked for again and again. */
 export class PartReader {
+  readonly #file: WeightFile;
   #words: { name: string; words: Uint32Array } | undefined;
   #floats: { name: string; values: Float32Array } | undefined;
 
-  constructor(private readonly file: WeightFile) {}
+  constructor(file: WeightFile) {
+    this.#file = file;
+  }
 
   async words(name: string): Promise<Uint32Array> {
-    if (this.#words?.name !== name) this.#words = { name, words: asWords(await this.file.readBytes(name)) };
+    if (this.#words?.name !== name) this.#words = { name, words: asWords(await this.#file.readBytes(name)) };
     return this.#words.words;
   }
 
   async floats(name: string): Promise<Float32Array> {
-    if (this.#floats?.name !== name) this.#floats = { name, values: await this.file.readFloat32(name) };
+    if (this.#floats?.name !== name) this.#floats = { name, values: await this.#file.readFloat32(name) };
     return this.#floats.values;
   }
 }
