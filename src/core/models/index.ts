@@ -51,6 +51,11 @@ export const architectures: Record<string, () => Promise<Architecture>> = {
   qwen3: async () => (await import("./qwen3.js")).qwen3 as Architecture,
   smollm3: async () => (await import("./smollm3.js")).smollm3 as Architecture,
   granite: async () => (await import("./granite.js")).granite as Architecture,
+  eurobert: async () => (await import("./eurobert.js")).eurobert as Architecture,
+  gte: async () => (await import("./gte.js")).gte as Architecture,
+  jina_embeddings_v3: async () => (await import("./jina-embeddings-v3.js")).jinaEmbeddingsV3 as Architecture,
+  new: async () => (await import("./new.js")).newModel as Architecture,
+  nomic_bert: async () => (await import("./nomic-bert.js")).nomicBert as Architecture,
 };
 
 /** Throws unsupported_model naming the type and listing what is supported. */
@@ -77,11 +82,18 @@ export function modelTypeOfGguf(architecture: unknown): unknown {
   return (typeof architecture === "string" && ggufNames[architecture]) || architecture;
 }
 
+/** Models of custom code that call themselves by another one's model_type, by that and their kind of positions. */
+const ownTypes: Record<string, string | undefined> = {
+  "xlm-roberta rotary": "jina_embeddings_v3",
+};
+
 /**
  * The configuration of a model's text: that of its language model, where config.json is of a model for several kinds of
  * input and has one inside.
  */
 export function textConfig(config: Record<string, unknown>): Record<string, unknown> {
+  const own = ownTypes[`${config.model_type} ${config.position_embedding_type}`];
+  if (own) return { ...config, model_type: own };
   const { model_type: type, text_config: inner } = config;
   if (typeof type === "string" && Object.hasOwn(architectures, type)) return config;
   if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return config;

@@ -10,12 +10,15 @@ export interface Part {
   from(row: number): number;
 }
 
-/** The weights with parts beside what is stored; by module, for `.weight` and `.bias` alike. */
+/**
+ * The weights with parts beside what is stored; by module, for `.weight` and `.bias` alike. What the file has under a
+ * part's own name is taken from there.
+ */
 export function withParts(weights: ModelWeights, parts: Readonly<Record<string, Part>>): ModelWeights {
   const partOf = (name: string): { part: Part; stored: string } | undefined => {
     const dot = name.lastIndexOf(".");
     const module = name.slice(0, dot);
-    if (!Object.hasOwn(parts, module)) return undefined;
+    if (!Object.hasOwn(parts, module) || weights.has(name)) return undefined;
     return { part: parts[module], stored: parts[module].module + name.slice(dot) };
   };
   return {

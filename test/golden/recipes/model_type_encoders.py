@@ -10,6 +10,7 @@ A recipe is a dict:
     model     optional: how to make the module out of the configuration; absent: the class of `architectures`
     load      optional: how to load it again from a folder; absent: from_pretrained of that class
     rename    optional: the name that a tensor has in the file, out of the module's; absent: as save_pretrained writes it
+    stored    optional: all tensors of the file, out of those that save_pretrained writes
 """
 
 import importlib
@@ -60,7 +61,7 @@ def make_encoder_type(directory: Path, recipe: dict) -> None:
     computed = {name: value.clone() for name, value in model.named_parameters() if not value.requires_grad}
     fill(model, recipe["seed"], dtype, recipe.get("spread", SPREAD))
     for name, value in [*computed.items(), *model.named_buffers()]:
-        if value.is_floating_point():
+        if value.is_floating_point() and name in model.state_dict():
             model.get_parameter_or_buffer(name).copy_(value.to(dtype).float())
     save_weights(directory, published(model, recipe), dtype, shards=1)
 
@@ -86,7 +87,7 @@ def published(model: nn.Module, recipe: dict) -> dict[str, torch.Tensor]:
         return {recipe["rename"](name): tensor for name, tensor in model.state_dict().items()}
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
-        return load_file(Path(folder) / "model.safetensors")
+        return recipe.get("stored", dict)(load_file(Path(folder) / "model.safetensors"))
 
 
 def kind_of(architecture: str) -> str:
