@@ -14,6 +14,7 @@ export const architectures: Record<string, () => Promise<Architecture>> = {
   distilbert: async () => (await import("./distilbert.js")).distilbert as Architecture,
   albert: async () => (await import("./albert.js")).albert as Architecture,
   electra: async () => (await import("./electra.js")).electra as Architecture,
+  mobilebert: async () => (await import("./mobilebert.js")).mobilebert as Architecture,
   mpnet: async () => (await import("./mpnet.js")).mpnet as Architecture,
   rembert: async () => (await import("./rembert.js")).rembert as Architecture,
   roformer: async () => (await import("./roformer.js")).roformer as Architecture,

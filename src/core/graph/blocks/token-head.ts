@@ -1,23 +1,30 @@
 import type { GraphBuilder, Value } from "../builder.js";
 import type { BuildContext } from "../model-weights.js";
 import { type Activation, activate } from "./activation.js";
-import { headLinear } from "./classifier-head.js";
+import { headLinear, type Pooler, pooled } from "./classifier-head.js";
 import type { Table } from "./embedding.js";
 import { product, storeLinear } from "./linear.js";
 import { selectRows } from "./lm-head.js";
-import { storeVector } from "./matrix.js";
+import { type StoredMatrix, storeVector } from "./matrix.js";
 import { layerNorm } from "./norm.js";
 
-/** logits [batch, sequence, width] of every token of x [batch, sequence, hidden]: one linear layer, `module`. */
+/** Modules of a head that judges every token. */
+export interface TokenHead {
+  pooler?: Pooler;
+  scores: string;
+}
+
+/** logits [batch, sequence, width] of every token of x [batch, sequence, hidden]. */
 export function tokenHead(
   g: GraphBuilder,
   x: Value,
-  module: string,
+  { pooler, scores: module }: TokenHead,
   width: number,
   ctx: BuildContext,
 ): Value {
   const at = g.at("token_classifier");
-  const scores = headLinear(at, "scores", x, module, ctx);
+  const read = pooler ? pooled(at, x, pooler, ctx) : x;
+  const scores = headLinear(at, "scores", read, module, ctx);
   const logits = at.node("Identity", [scores], {}, "logits");
   g.output(logits, "float32", ["batch_size", "sequence_length", width]);
   return logits;
@@ -33,7 +40,9 @@ export interface MaskedLmHead {
   };
   /** Tensor of the output matrix, or the table of tokens where the two are one. */
   decoder: { tensor: string } | { tied: Table };
-  /** Tensor of its bias. */
+  /** Module of a further matrix, [in, out], for the inputs behind those that the decoder has columns for. */
+  rest?: string;
+  /** Tensor of the bias. */
   bias?: string;
 }
 
@@ -46,7 +55,7 @@ export interface MaskedLmHead {
 export function maskedLmHead(
   g: GraphBuilder,
   x: Value,
-  { transform, decoder, bias }: MaskedLmHead,
+  { transform, decoder, rest, bias }: MaskedLmHead,
   hidden: number,
   ctx: BuildContext,
 ): { logits: Value; vocabulary: number } {
@@ -67,7 +76,17 @@ export function maskedLmHead(
       ? decoder.tied
       : storeLinear(at, "decoder", { role: "lm_head", tensors: [decoder.tensor] }, ctx).matrix;
   const added = bias === undefined ? undefined : storeVector(g, `${at.scope("decoder")}.bias`, [bias], ctx);
-  const logits = product(at.at("decoder"), y, matrix, { bias: added, as: "logits", compute: ctx.compute });
+  let logits: Value;
+  if (rest === undefined) {
+    logits = product(at.at("decoder"), y, matrix, { bias: added, as: "logits", compute: ctx.compute });
+  } else {
+    const columns = at.constant("int64", [2], [matrix.columns, hidden - matrix.columns]);
+    const [first, second] = at.nodes("Split", [y, columns], { axis: -1 }, [undefined, undefined]);
+    const own = product(at.at("decoder"), first, matrix, { bias: added, compute: ctx.compute });
+    const other = storeLinear(at, "rest", { role: "classifier", tensors: [`${rest}.weight`] }, ctx).matrix;
+    const more = at.node("MatMul", [second, (other as Extract<StoredMatrix, { weight: Value }>).weight]);
+    logits = at.node("Add", [own, more], {}, "logits");
+  }
   g.output(logits, "float32", ["logits_count", matrix.rows]);
   return { logits, vocabulary: matrix.rows };
 }

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Activation } from "../../graph/blocks/activation.js";
-import { type ClassifierHead, classifierHead } from "../../graph/blocks/classifier-head.js";
+import { type ClassifierHead, classifierHead, type Pooler } from "../../graph/blocks/classifier-head.js";
 import type { Table } from "../../graph/blocks/embedding.js";
-import { maskedLmHead, tokenHead } from "../../graph/blocks/token-head.js";
+import { maskedLmHead, type TokenHead, tokenHead } from "../../graph/blocks/token-head.js";
 import type { GraphBuilder, Value } from "../../graph/builder.js";
 import type { BuildContext, ModelWeights } from "../../graph/model-weights.js";
 import { classifierFields, classifierOf, labelCount, labelsOf } from "../classifier.js";
@@ -14,20 +14,22 @@ import type { ClassifierInfo, EncoderInfo } from "../types.js";
 export interface HeadModules {
   /** …ForSequenceClassification */
   classifier?: ClassifierHead;
-  /** …ForTokenClassification: the linear layer. */
-  tokens?: string;
-  /** …ForQuestionAnswering: the linear layer. */
-  spans?: string;
+  /** …ForTokenClassification: the linear layer, or what stands before it, too. */
+  tokens?: string | TokenHead;
+  /** …ForQuestionAnswering: likewise. */
+  spans?: string | TokenHead;
   /** …ForMaskedLM */
   mask?: MaskModules;
 }
 
 export interface MaskModules {
-  transform?: { dense: string; activation: Activation; norm: string; epsilon: number };
+  transform?: { dense: string; activation: Activation; norm: string; normBias?: boolean; epsilon: number };
   /** The output matrix; its weights are those of the table of tokens unless config.json says otherwise. */
   decoder: string;
   /** Where files keep its bias: first its own place, then that of a matrix which is not the table. */
   bias: readonly string[];
+  /** A further matrix, [in, out], for the inputs that the table has no columns for. */
+  rest?: string;
   /** Whether the matrix is the table where config.json says nothing. Default true. */
   tied?: boolean;
 }
@@ -35,8 +37,8 @@ export interface MaskModules {
 /** The head of a model, as its config.json names it. */
 export type HeadSpec =
   | { task: "text-classification"; head: ClassifierHead; info: Omit<ClassifierInfo, "segments"> }
-  | { task: "token-classification"; module: string; labels: string[] }
-  | { task: "question-answering"; module: string }
+  | { task: "token-classification"; head: TokenHead; labels: string[] }
+  | { task: "question-answering"; head: TokenHead }
   | { task: "fill-mask"; modules: MaskModules; tied: boolean };
 
 const fields = z.looseObject({ ...classifierFields, tie_word_embeddings: z.boolean().nullish() });
@@ -51,9 +53,9 @@ export function readHead(raw: Record<string, unknown>, modules: HeadModules): He
     case "tokens":
       return tokens === undefined
         ? undefined
-        : { task: "token-classification", module: tokens, labels: labelsOf(config) };
+        : { task: "token-classification", head: tokenHeadOf(tokens), labels: labelsOf(config) };
     case "spans":
-      return spans === undefined ? undefined : { task: "question-answering", module: spans };
+      return spans === undefined ? undefined : { task: "question-answering", head: tokenHeadOf(spans) };
     case "mask":
       return (
         mask && { task: "fill-mask", modules: mask, tied: config.tie_word_embeddings ?? mask.tied ?? true }
@@ -93,15 +95,12 @@ export function headShapes(head: HeadSpec | undefined, hidden: number): Shapes {
   switch (head?.task) {
     case "text-classification": {
       const { pooler, scores } = head.head;
-      return {
-        ...(pooler && { [pooler.module]: [hidden, hidden] }),
-        [scores]: [head.info.labels.length, hidden],
-      };
+      return { ...poolerShapes(pooler, hidden), [scores]: [head.info.labels.length, hidden] };
     }
     case "token-classification":
-      return { [head.module]: [head.labels.length, hidden] };
+      return { ...poolerShapes(head.head.pooler, hidden), [head.head.scores]: [head.labels.length, hidden] };
     case "question-answering":
-      return { [head.module]: [2, hidden] };
+      return { ...poolerShapes(head.head.pooler, hidden), [head.head.scores]: [2, hidden] };
     case "fill-mask": {
       const { transform, decoder } = head.modules;
       if (!transform) return { [decoder]: [undefined, hidden] };
@@ -114,6 +113,15 @@ export function headShapes(head: HeadSpec | undefined, hidden: number): Shapes {
     default:
       return {};
   }
+}
+
+function poolerShapes(pooler: Pooler | undefined, hidden: number): Shapes {
+  if (!pooler) return {};
+  return { [pooler.module]: [hidden, hidden], ...(pooler.norm && { [pooler.norm.module]: [hidden] }) };
+}
+
+function tokenHeadOf(modules: string | TokenHead): TokenHead {
+  return typeof modules === "string" ? { scores: modules } : modules;
 }
 
 /** Whether the weights have the head. Models of sentences often name the class that they were trained from. */
@@ -129,23 +137,23 @@ export function buildHead(
   g: GraphBuilder,
   x: Value,
   head: HeadSpec | undefined,
-  { hidden, word, segments }: { hidden: number; word: Table; segments: number },
+  { hidden, word, segments, lengths }: { hidden: number; word: Table; segments: number; lengths: Value },
   ctx: BuildContext,
 ): Pick<EncoderInfo, "classifier" | "tokenHead"> {
   if (!head || !hasHead(head, ctx.weights)) return {};
   if (head.task === "text-classification") {
-    classifierHead(g, x, head.head, head.info.labels.length, ctx);
+    classifierHead(g, { x, lengths }, head.head, head.info.labels.length, ctx);
     return { classifier: { ...head.info, segments } };
   }
   if (head.task === "token-classification") {
-    tokenHead(g, x, head.module, head.labels.length, ctx);
+    tokenHead(g, x, head.head, head.labels.length, ctx);
     return { tokenHead: { task: head.task, labels: head.labels } };
   }
   if (head.task === "question-answering") {
-    tokenHead(g, x, head.module, 2, ctx);
+    tokenHead(g, x, head.head, 2, ctx);
     return { tokenHead: { task: head.task, segments } };
   }
-  const { transform, decoder, bias } = head.modules;
+  const { transform, decoder, bias, rest } = head.modules;
   const own = `${decoder}.weight`;
   const { vocabulary } = maskedLmHead(
     g,
@@ -155,10 +163,11 @@ export function buildHead(
         transform: {
           dense: transform.dense,
           activation: transform.activation,
-          norm: { module: transform.norm, epsilon: transform.epsilon },
+          norm: { module: transform.norm, bias: transform.normBias, epsilon: transform.epsilon },
         },
       }),
       decoder: !head.tied && ctx.weights.has(own) ? { tensor: own } : { tied: word },
+      rest,
       bias: (head.tied ? bias : [...bias].reverse()).find((tensor) => ctx.weights.has(tensor)),
     },
     hidden,

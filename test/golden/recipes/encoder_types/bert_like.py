@@ -45,7 +45,15 @@ ESM = {
     "layer_norm_eps": 1e-5,
 }
 
+# Heads of 7, three MLPs a layer.
+MOBILEBERT = {
+    **{"vocab_size": 80, "hidden_size": 32, "embedding_size": 16, "intra_bottleneck_size": 21, "intermediate_size": 24},
+    **{"num_attention_heads": 3, "num_hidden_layers": 2, "num_feedforward_networks": 3, "hidden_act": "relu"},
+    **{"max_position_embeddings": 40, "type_vocab_size": 2, "pad_token_id": 0, "torch_dtype": "float16"},
+}
+
 TYPES = {
+    "mobilebert": model(22000, "mobilebert", "MobileBertModel", MOBILEBERT, segments=2),
     "bert": model(20100, "bert", "BertModel", SMALL, segments=2),
     "roberta": model(20200, "roberta", "RobertaModel", ROBERTA, rows=[*rows(2, 17, 33), [0, 9, 1, 1, 12, 2]]),
     "xlm-roberta": model(20300, "xlm-roberta", "XLMRobertaModel", {**ROBERTA, "torch_dtype": "bfloat16"}),

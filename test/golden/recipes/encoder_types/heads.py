@@ -1,6 +1,6 @@
 """Heads of encoders: labels of texts (one fits, any number, a quantity) and of tokens, spans, masked tokens."""
 
-from .bert_like import model
+from .bert_like import MOBILEBERT, model
 
 SMALL = {
     "hidden_size": 24,
@@ -55,6 +55,7 @@ KINDS = {
     "ernie": ("Ernie", SMALL, 2),
     "esm": ("Esm", ESM, None),
     "big_bird": ("BigBird", BIG_BIRD, 2),
+    "mobilebert": ("MobileBert", MOBILEBERT, 2),
 }
 CLASSIFIERS = {
     **{"bert": QUANTITY, "roberta": ANY, "xlm-roberta": RANK, "camembert": ONE, "distilbert": ONE, "albert": QUANTITY},
@@ -81,6 +82,8 @@ def heads() -> dict[str, dict]:
         add(kind, "mask", "MaskedLM", {})
     # An output matrix of its own.
     add("bert", "mask-untied", "MaskedLM", {"tie_word_embeddings": False})
+    add("mobilebert", "mask", "MaskedLM", {})
+    add("mobilebert", "classifier", "SequenceClassification", {**ONE, "classifier_activation": False})
     return found
 
 
