@@ -1,10 +1,10 @@
 import type { WeightFile } from "../types.js";
 import { type GroupedIntegers, readGroupedFloats } from "./grouped-integers.js";
 import {
-  asWords,
   columnsOf,
   floatDtypes,
   groupSizeOf,
+  middleOf,
   modulesWith,
   PartReader,
   partOf,
@@ -22,45 +22,44 @@ const shifts = [0, 16, 4, 20, 8, 24, 12, 28] as const;
 export async function awqMatrices(
   file: WeightFile,
   source: string,
-  { groupSize: said }: { groupSize: number },
+  options: { groupSize: number },
 ): Promise<Map<string, QuantizedMatrix>> {
   const matrices = new Map<string, QuantizedMatrix>();
   const reader = new PartReader(file);
   for (const module of modulesWith(file, "qweight")) {
-    const part = (name: string, options: Parameters<typeof partOf>[3]) =>
-      partOf(file, source, `${module}.${name}`, options);
+    const part = (name: string, expected: Parameters<typeof partOf>[3]) =>
+      partOf(file, source, `${module}.${name}`, expected);
     const qweight = part("qweight", { dtypes: ["I32"], shape: [undefined, undefined] });
-    const [columns, wordsPerRow] = qweight.shape;
-    const rows = wordsPerRow * 8;
+    const [columns, words] = qweight.shape;
+    const rows = words * 8;
     const scales = part("scales", { dtypes: floatDtypes, shape: [undefined, rows] });
-    const groups = scales.shape[0];
-    const qzeros = part("qzeros", { dtypes: ["I32"], shape: [groups, wordsPerRow] });
-    const groupSize = groupSizeOf(columns, groups, said);
+    const [groups] = scales.shape;
+    const qzeros = part("qzeros", { dtypes: ["I32"], shape: [groups, words] });
+    const groupSize = groupSizeOf(columns, groups, options.groupSize);
     if (groupSize === undefined) throw wrongGroups(source, scales.name, groups, columns);
-    const zeroWords = asWords(await file.readBytes(qzeros.name));
-    const zeros = new Uint8Array(groups * rows);
-    for (let i = 0; i < zeros.length; i++) zeros[i] = (zeroWords[i >> 3] >>> shifts[i & 7]) & 15;
+    const zeroPoints = () =>
+      reader.last(qzeros.name, async () => {
+        const packed = await reader.readWords(qzeros.name);
+        return Uint8Array.from({ length: groups * rows }, (_, i) => (packed[i >> 3] >>> shifts[i & 7]) & 15);
+      });
     const integers: GroupedIntegers = {
-      rows,
-      columns,
-      bits: 4,
-      groupSize,
-      zeroPoints: zeros.some((zero) => zero !== 8),
+      ...{ rows, columns, bits: 4, groupSize },
+      zeroPoints: (await zeroPoints()).some((zero) => zero !== middleOf(4)),
       async read(first, count) {
-        const packed = await reader.words(qweight.name);
+        const packed = await reader.last(qweight.name, () => reader.readWords(qweight.name));
         const codes = new Uint8Array(count * columns);
         for (let column = 0; column < columns; column++) {
           for (let row = 0; row < count; row++) {
             const output = first + row;
-            const word = packed[column * wordsPerRow + (output >> 3)];
+            const word = packed[column * words + (output >> 3)];
             codes[row * columns + column] = (word >>> shifts[output & 7]) & 15;
           }
         }
-        const all = await reader.floats(scales.name);
+        const factors = await reader.last(scales.name, () => file.readFloat32(scales.name));
         return {
           codes,
-          scales: columnsOf(all, rows, first, count),
-          zeros: columnsOf(zeros, rows, first, count),
+          scales: columnsOf(factors, rows, first, count),
+          zeros: columnsOf(await zeroPoints(), rows, first, count),
         };
       },
     };

@@ -6,6 +6,7 @@ import {
   floatDtypes,
   groupIndex,
   groupSizeOf,
+  middleOf,
   modulesWith,
   PartReader,
   partOf,
@@ -48,15 +49,17 @@ export async function packedMatrices(
     const hasIndex = file.tensors.has(indexName);
     const perWord = 32 / bits;
     const mask = 2 ** bits - 1;
-    const zeros = new Uint8Array(rows * groups).fill(bits === 4 ? 8 : 128);
-    if (hasZeros) {
-      part("weight_zero_point", { dtypes: ["I32"], shape: [Math.ceil(rows / perWord), groups] });
-      const words = asWords(await file.readBytes(zeroName));
-      for (let i = 0; i < zeros.length; i++) {
-        const [row, group] = [Math.floor(i / groups), i % groups];
-        zeros[i] = (words[Math.floor(row / perWord) * groups + group] >>> ((row % perWord) * bits)) & mask;
-      }
-    }
+    if (hasZeros) part("weight_zero_point", { dtypes: ["I32"], shape: [Math.ceil(rows / perWord), groups] });
+    const zeroPoints = () =>
+      reader.last(zeroName, async () => {
+        const zeros = new Uint8Array(rows * groups).fill(middleOf(bits));
+        if (!hasZeros) return zeros;
+        const words = await reader.readWords(zeroName);
+        return zeros.map((_, i) => {
+          const [row, group] = [Math.floor(i / groups), i % groups];
+          return (words[Math.floor(row / perWord) * groups + group] >>> ((row % perWord) * bits)) & mask;
+        });
+      });
     const integers: GroupedIntegers = {
       rows,
       columns,
@@ -65,7 +68,7 @@ export async function packedMatrices(
       groupOf: hasIndex
         ? await groupIndex(file, source, indexName, { columns, groups, groupSize })
         : undefined,
-      zeroPoints: zeros.some((zero) => zero !== (bits === 4 ? 8 : 128)),
+      zeroPoints: hasZeros && (await zeroPoints()).some((zero) => zero !== middleOf(bits)),
       async read(first, count) {
         const words = asWords(await file.readBytes(packed.name, first, count));
         const codes = new Uint8Array(count * columns);
@@ -75,9 +78,10 @@ export async function packedMatrices(
             codes[row * columns + column] = (word >>> ((column % perWord) * bits)) & mask;
           }
         }
+        const factors = await reader.last(scales.name, () => file.readFloat32(scales.name));
         const of = <A extends Float32Array | Uint8Array>(table: A) =>
           table.slice(first * groups, (first + count) * groups) as A;
-        return { codes, scales: of(await reader.floats(scales.name)), zeros: of(zeros) };
+        return { codes, scales: of(factors), zeros: of(await zeroPoints()) };
       },
     };
     const parts = [packed.name, shape.name, scales.name];
@@ -124,7 +128,7 @@ export async function integerMatrices(
       async read(first, n) {
         // int8 + 128 as uint8 is the same byte with its top bit turned.
         const codes = (await file.readBytes(weight.name, first, n)).map((code) => code ^ 0x80);
-        const all = await reader.floats(scales.name);
+        const all = await reader.last(scales.name, () => file.readFloat32(scales.name));
         const ofRows = count === 1 ? new Float32Array(n).fill(all[0]) : all.slice(first, first + n);
         return { codes, scales: ofRows, zeros: zeros.slice(first, first + n) };
       },

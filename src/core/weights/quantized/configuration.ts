@@ -18,7 +18,8 @@ const schemas = {
   gptq: z.looseObject({
     bits: z.union([z.literal(4), z.literal(8)]),
     group_size: groupSize.default(128),
-    checkpoint_format: z.enum(["gptq", "gptq_v2"]).nullish(),
+    // gptq_p differs from the second version in 3, 5, 6 and 7 bits alone.
+    checkpoint_format: z.enum(["gptq", "gptq_v2", "gptq_p"]).nullish(),
   }),
   awq: z.looseObject({
     bits: z.literal(4).optional(),
@@ -69,7 +70,12 @@ export function readQuantization(config: Record<string, unknown>): Quantization 
   switch (method) {
     case "gptq": {
       const { bits, group_size, checkpoint_format } = parse("gptq", raw);
-      return { method, bits, groupSize: group_size, zeroPointsLessOne: checkpoint_format !== "gptq_v2" };
+      return {
+        method,
+        bits,
+        groupSize: group_size,
+        zeroPointsLessOne: (checkpoint_format ?? "gptq") === "gptq",
+      };
     }
     case "awq": {
       const { group_size, q_group_size } = parse("awq", raw);

@@ -1,11 +1,12 @@
+import { corruptFile } from "../tensor-file.js";
 import type { WeightFile } from "../types.js";
 import { type GroupedIntegers, readGroupedFloats } from "./grouped-integers.js";
 import {
-  asWords,
   columnsOf,
   floatDtypes,
   groupIndex,
   groupSizeOf,
+  middleOf,
   modulesWith,
   PartReader,
   partOf,
@@ -29,62 +30,73 @@ export interface GptqOptions {
 export async function gptqMatrices(
   file: WeightFile,
   source: string,
-  { bits, groupSize: said, zeroPointsLessOne }: GptqOptions,
+  options: GptqOptions,
 ): Promise<Map<string, QuantizedMatrix>> {
   const matrices = new Map<string, QuantizedMatrix>();
   const reader = new PartReader(file);
-  const perWord = 32 / bits;
-  const mask = 2 ** bits - 1;
   for (const module of modulesWith(file, "qweight")) {
-    const part = (name: string, options: Parameters<typeof partOf>[3]) =>
-      partOf(file, source, `${module}.${name}`, options);
-    const qweight = part("qweight", { dtypes: ["I32"], shape: [undefined, undefined] });
-    const [columns, rows] = [qweight.shape[0] * perWord, qweight.shape[1]];
-    const scales = part("scales", { dtypes: floatDtypes, shape: [undefined, rows] });
-    const groups = scales.shape[0];
-    const qzeros = part("qzeros", { dtypes: ["I32"], shape: [groups, Math.ceil(rows / perWord)] });
-    const groupSize = groupSizeOf(columns, groups, said);
-    if (groupSize === undefined) throw wrongGroups(source, scales.name, groups, columns);
-    const index = `${module}.g_idx`;
-    const hasIndex = file.tensors.has(index);
-    const groupOf = hasIndex
-      ? await groupIndex(file, source, index, { columns, groups, groupSize })
-      : undefined;
-    const zeros = unpackZeros(asWords(await file.readBytes(qzeros.name)), { rows, groups, bits });
-    if (zeroPointsLessOne) for (const [i, zero] of zeros.entries()) zeros[i] = (zero + 1) & mask;
-    const integers: GroupedIntegers = {
-      rows,
-      columns,
-      bits,
-      groupSize,
-      groupOf,
-      zeroPoints: zeros.some((zero) => zero !== (bits === 4 ? 8 : 128)),
-      async read(first, count) {
-        const packed = await reader.words(qweight.name);
-        const codes = new Uint8Array(count * columns);
-        for (let p = 0; p < qweight.shape[0]; p++) {
-          for (let row = 0; row < count; row++) {
-            const word = packed[p * rows + first + row];
-            const to = row * columns + p * perWord;
-            for (let i = 0; i < perWord; i++) codes[to + i] = (word >>> (i * bits)) & mask;
-          }
-        }
-        const all = await reader.floats(scales.name);
-        return {
-          codes,
-          scales: columnsOf(all, rows, first, count),
-          zeros: columnsOf(zeros, rows, first, count),
-        };
-      },
-    };
-    matrices.set(module, {
-      shape: [rows, columns],
-      parts: [qweight.name, scales.name, qzeros.name, ...(hasIndex ? [index] : [])],
-      integers,
-      readFloat32: (first, count) => readGroupedFloats(integers, first, count),
-    });
+    matrices.set(module, await gptqMatrix(file, source, module, { ...options, reader }));
   }
   return matrices;
+}
+
+async function gptqMatrix(
+  file: WeightFile,
+  source: string,
+  module: string,
+  { reader, ...options }: GptqOptions & { reader: PartReader },
+): Promise<QuantizedMatrix> {
+  const part = (name: string, expected: Parameters<typeof partOf>[3]) =>
+    partOf(file, source, `${module}.${name}`, expected);
+  const qweight = part("qweight", { dtypes: ["I32"], shape: [undefined, undefined] });
+  const [words, rows] = qweight.shape;
+  const index = file.tensors.get(`${module}.g_idx`);
+  // GPTQModel's `dynamic` gives single modules bits of their own, which only the inputs in g_idx show.
+  const bits = index ? (words * 32) / (index.shape[0] ?? 0) : options.bits;
+  if (bits !== 4 && bits !== 8) {
+    throw corruptFile(source, `holds "${qweight.name}" in ${bits} bits, of which hfms reads 4 and 8`);
+  }
+  const perWord = 32 / bits;
+  const columns = words * perWord;
+  const scales = part("scales", { dtypes: floatDtypes, shape: [undefined, rows] });
+  const [groups] = scales.shape;
+  const qzeros = part("qzeros", { dtypes: ["I32"], shape: [groups, Math.ceil(rows / perWord)] });
+  const groupSize = groupSizeOf(columns, groups, options.groupSize);
+  if (groupSize === undefined) throw wrongGroups(source, scales.name, groups, columns);
+  const groupOf = index && (await groupIndex(file, source, index.name, { columns, groups, groupSize }));
+  const mask = 2 ** bits - 1;
+  const zeroPoints = () =>
+    reader.last(qzeros.name, async () => {
+      const zeros = unpackZeros(await reader.readWords(qzeros.name), { rows, groups, bits });
+      return options.zeroPointsLessOne ? zeros.map((zero) => (zero + 1) & mask) : zeros;
+    });
+  const integers: GroupedIntegers = {
+    ...{ rows, columns, bits, groupSize, groupOf },
+    zeroPoints: (await zeroPoints()).some((zero) => zero !== middleOf(bits)),
+    async read(first, count) {
+      const packed = await reader.last(qweight.name, () => reader.readWords(qweight.name));
+      const codes = new Uint8Array(count * columns);
+      for (let p = 0; p < words; p++) {
+        for (let row = 0; row < count; row++) {
+          const word = packed[p * rows + first + row];
+          const to = row * columns + p * perWord;
+          for (let i = 0; i < perWord; i++) codes[to + i] = (word >>> (i * bits)) & mask;
+        }
+      }
+      const factors = await reader.last(scales.name, () => file.readFloat32(scales.name));
+      return {
+        codes,
+        scales: columnsOf(factors, rows, first, count),
+        zeros: columnsOf(await zeroPoints(), rows, first, count),
+      };
+    },
+  };
+  return {
+    shape: [rows, columns],
+    parts: [qweight.name, scales.name, qzeros.name, ...(index ? [index.name] : [])],
+    integers,
+    readFloat32: (first, count) => readGroupedFloats(integers, first, count),
+  };
 }
 
 /** [groups, rows] */

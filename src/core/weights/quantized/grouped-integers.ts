@@ -4,6 +4,7 @@ import {
   type BlockSize,
   type QuantizedBlocks,
 } from "../quantized-blocks.js";
+import { middleOf } from "./parts.js";
 
 /**
  * A matrix [rows, columns] in small integers: value = (code - zero) · scale, where each row has a scale and a zero point
@@ -71,7 +72,7 @@ export async function readGroupedBlocks(
   const perRow = columns / blockSize;
   const zerosPerRow = bits === 4 ? Math.ceil(perRow / 2) : perRow;
   const zeros = zeroPoints ? new Uint8Array(count * zerosPerRow) : undefined;
-  const middle = bits === 4 ? 8 : 128;
+  const middle = middleOf(bits);
   for (let row = 0; row < count; row++) {
     for (let block = 0; block < perRow; block++) {
       const group = row * groups + Math.floor((block * blockSize) / groupSize);

@@ -36,30 +36,34 @@ export function partOf(
 /** What scales are held in. */
 export const floatDtypes = ["F32", "F16", "BF16", "F8_E8M0"] as const satisfies TensorDtype[];
 
-/** Reads whole tensors as 32-bit words or floats, and keeps the last: rows of it are asked for again and again. */
+/** Keeps what was made of each kind of part last (`qweight`, `scales`): its rows are asked for again and again. */
 export class PartReader {
-  readonly #file: WeightFile;
-  #words: { name: string; words: Uint32Array } | undefined;
-  #floats: { name: string; values: Float32Array } | undefined;
+  readonly #last = new Map<string, { name: string; made: unknown }>();
 
-  constructor(file: WeightFile) {
-    this.#file = file;
+  constructor(private readonly file: WeightFile) {}
+
+  async last<T>(name: string, make: () => Promise<T>): Promise<T> {
+    const kind = name.slice(name.lastIndexOf(".") + 1);
+    const last = this.#last.get(kind);
+    if (last?.name === name) return last.made as T;
+    const made = await make();
+    this.#last.set(kind, { name, made });
+    return made;
   }
 
-  async words(name: string): Promise<Uint32Array> {
-    if (this.#words?.name !== name) this.#words = { name, words: asWords(await this.#file.readBytes(name)) };
-    return this.#words.words;
-  }
-
-  async floats(name: string): Promise<Float32Array> {
-    if (this.#floats?.name !== name) this.#floats = { name, values: await this.#file.readFloat32(name) };
-    return this.#floats.values;
+  async readWords(name: string): Promise<Uint32Array> {
+    return asWords(await this.file.readBytes(name));
   }
 }
 
 export function asWords(bytes: Uint8Array): Uint32Array {
   const start = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
   return new Uint32Array(start.buffer, start.byteOffset, start.byteLength / 4);
+}
+
+/** The zero point of symmetric codes. */
+export function middleOf(bits: 4 | 8): number {
+  return bits === 4 ? 8 : 128;
 }
 
 /**

@@ -42,7 +42,7 @@ export function scaledMatrices(
       parts: [weight.name, scales.name],
       async readFloat32(first, count) {
         const values = await file.readFloat32(weight.name, first, count);
-        const factors = await reader.floats(scales.name);
+        const factors = await reader.last(scales.name, () => file.readFloat32(scales.name));
         for (let row = 0, i = 0; row < count; row++) {
           const line = Math.floor((first + row) / grid.height) * grid.columns;
           for (let column = 0; column < columns; column++, i++) {
