@@ -40,7 +40,11 @@ export const floatDtypes = ["F32", "F16", "BF16", "F8_E8M0"] as const satisfies 
 export class PartReader {
   readonly #last = new Map<string, { name: string; made: unknown }>();
 
-  constructor(private readonly file: WeightFile) {}
+  private readonly file: WeightFile;
+
+  constructor(file: WeightFile) {
+    this.file = file;
+  }
 
   async last<T>(name: string, make: () => Promise<T>): Promise<T> {
     const kind = name.slice(name.lastIndexOf(".") + 1);
