@@ -1,5 +1,9 @@
 """Decoders before llama: LayerNorm with biases, an MLP without a gate, learned positions, rotation or linear biases."""
 
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.models.mpt.modeling_mpt import build_mpt_alibi_tensor
+
 IDS = {"vocab_size": 112, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
 
 SMALL = {
@@ -83,6 +87,30 @@ def mpt(attention, **fields):
         "attn_config": {"alibi": True, "alibi_bias_max": 8, "clip_qkv": None, "softmax_scale": None, **attention},
         **fields,
     }
+
+
+def empty_with_sdpa(directory):
+    """Falcon's eager attention adds its linear biases twice: with the mask, and once more. What people run is SDPA."""
+    config = AutoConfig.from_pretrained(directory)
+    return AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation="sdpa")
+
+
+def load_with_sdpa(directory):
+    return AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation="sdpa")
+
+
+def mpt_biases(model):
+    """transformers never passes on alibi_bias_max; MPT-7B-StoryWriter was trained with 16 instead of the usual 8."""
+    greatest = model.config.attn_config.alibi_bias_max
+    model.transformer.build_mpt_alibi_tensor = lambda heads, length, alibi_bias_max=8, device=None: (
+        build_mpt_alibi_tensor(heads, length, greatest, device)
+    )
+
+
+def loaded_mpt(directory):
+    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager")
+    mpt_biases(model)
+    return model
 
 
 TYPES = {
@@ -174,6 +202,8 @@ TYPES = {
     "mpt": {"seed": 31700, "config": mpt({"clip_qkv": 1.0}, torch_dtype="bfloat16")},
     "mpt-scale": {
         "seed": 31750,
+        "change": mpt_biases,
+        "load": loaded_mpt,
         "config": mpt({"alibi_bias_max": 4, "softmax_scale": 0.2}, n_heads=4, d_model=32, torch_dtype="float32"),
     },
     "falcon": {"seed": 31800, "config": falcon(torch_dtype="bfloat16")},
@@ -201,6 +231,8 @@ TYPES = {
     },
     "falcon-rw": {
         "seed": 31900,
+        "model": empty_with_sdpa,
+        "load": load_with_sdpa,
         # Beyond 256 tokens bfloat16 rounds positions.
         "lengths": [2, 9, 40, 270],
         "config": falcon(
@@ -281,6 +313,8 @@ TYPES = {
     },
     "biogpt": {
         "seed": 32300,
+        # The table of tokens is multiplied with the root of the width.
+        "spread": {"embed_positions": 0.25, "embed": 0.06, "q_proj": 0.3, "k_proj": 0.3, "": 0.25},
         "config": {
             **SMALL,
             "architectures": ["BioGptForCausalLM"],
@@ -293,6 +327,8 @@ TYPES = {
     },
     "xglm": {
         "seed": 32400,
+        # The table of tokens is multiplied with the root of the width.
+        "spread": {"embed": 0.1, "q_proj": 0.8, "k_proj": 0.8, "": 0.45},
         "config": {
             **IDS,
             "architectures": ["XGLMForCausalLM"],
@@ -311,6 +347,7 @@ TYPES = {
     },
     "openai-gpt": {
         "seed": 32500,
+        "spread": {"tokens_embed": 0.15, "positions_embed": 0.3, "": 0.4},
         "config": {
             **IDS,
             "architectures": ["OpenAIGPTLMHeadModel"],

@@ -1,0 +1,74 @@
+import { z } from "zod";
+import { activationNames } from "../graph/blocks/activation.js";
+import type { HeadNorms } from "../graph/blocks/head-norm.js";
+import { count, parseWith, positions } from "./config.js";
+import { decoder } from "./decoder/architecture.js";
+import { fusedHeads, headSize, layerNorm, linears, partialRope, queryKeyValue } from "./decoder/gpt-like.js";
+import type { DecoderSpec, LayerSpec } from "./decoder/spec.js";
+import type { Architecture } from "./types.js";
+
+const schema = z.looseObject({
+  vocab_size: count,
+  hidden_size: count,
+  intermediate_size: count,
+  num_hidden_layers: count,
+  num_attention_heads: count,
+  max_position_embeddings: positions.default(16_384),
+  layer_norm_eps: z.number().positive().default(1e-5),
+  hidden_act: z.enum(activationNames).default("relu2"),
+  qk_layernorm: z.boolean().default(true),
+  tie_word_embeddings: z.boolean().default(false),
+});
+
+/** Persimmon. Source: transformers, models/persimmon/modeling_persimmon.py. */
+export const persimmon: Architecture<DecoderSpec> = {
+  ...decoder,
+  ...fusedHeads("self_attn.query_key_value"),
+  modelType: "persimmon",
+
+  parseConfig(raw) {
+    const config = parseWith(schema, raw);
+    const { hidden_size: hidden, num_attention_heads: heads, layer_norm_eps: epsilon } = config;
+    const headDim = headSize(hidden, heads, "num_attention_heads");
+    const norms = (name: string): HeadNorms => ({
+      ...{ kind: "layer", over: "head", epsilon },
+      ...{ query: [`${name}.self_attn.q_layernorm.weight`], key: [`${name}.self_attn.k_layernorm.weight`] },
+      queryBias: `${name}.self_attn.q_layernorm.bias`,
+      keyBias: `${name}.self_attn.k_layernorm.bias`,
+    });
+    const layer = (index: number): LayerSpec => {
+      const name = `layers.${index}`;
+      return {
+        name,
+        residual: "pre",
+        norms: {
+          attention: layerNorm(`${name}.input_layernorm`, epsilon),
+          mlp: layerNorm(`${name}.post_attention_layernorm`, epsilon),
+        },
+        attention: {
+          ...{ heads, kvHeads: heads, headDim },
+          qkv: linears(`${name}.self_attn`, queryKeyValue),
+          output: linears(name, ["self_attn.dense"]),
+          rope: "rope",
+          ...(config.qk_layernorm && { norms: norms(name) }),
+        },
+        mlp: {
+          kind: "plain",
+          inner: config.intermediate_size,
+          up: linears(name, ["mlp.dense_h_to_4h"]),
+          down: linears(name, ["mlp.dense_4h_to_h"]),
+          activation: config.hidden_act,
+        },
+      };
+    };
+    return {
+      hidden,
+      contextLength: config.max_position_embeddings,
+      embedding: { tokens: "embed_tokens" },
+      ropes: { rope: partialRope(raw, headDim, 0.5) },
+      layers: Array.from({ length: config.num_hidden_layers }, (_, index) => layer(index)),
+      norm: layerNorm("final_layernorm", epsilon),
+      head: { module: "lm_head", tied: config.tie_word_embeddings },
+    };
+  },
+};
