@@ -128,6 +128,52 @@ describe("a tokenizer rebuilt from GGUF metadata", () => {
       expect([text, tokenizer.encode(text)]).toEqual([text, ids]);
   });
 
+  it("takes a tokenizer.json that the file carries at its word", async () => {
+    const metadata = await byteLevelMetadata("brand-new");
+    const whole = await readFile(path.join(fixture("byte-level"), "tokenizer.json"), "utf8");
+    metadata.set("tokenizer.huggingface.json", whole);
+    const tokenizer = await rebuilt(metadata);
+    for (const { text, ids } of references("byte-level"))
+      expect([text, tokenizer.encode(text)]).toEqual([text, ids]);
+    for (const wrong of ["{", "null", "[]", '{"version":"1.0"}']) {
+      metadata.set("tokenizer.huggingface.json", wrong);
+      expect(() => tokenizerFromGguf(metadata)).toThrow(
+        expect.objectContaining({
+          code: "corrupt_file",
+          message: expect.stringContaining("huggingface.json"),
+        }),
+      );
+    }
+  });
+
+  it("joins Gemma 4's marked pieces by the merges of the file, with no space before the text", async () => {
+    const metadata = sentencePiece();
+    metadata.set("tokenizer.ggml.model", "gemma4");
+    metadata.set("tokenizer.ggml.merges", ["b c", "a b", "▁ b"]);
+    metadata.delete("tokenizer.ggml.scores");
+    const tokenizer = await rebuilt(metadata);
+    const ids = tokenizer.encode("abc b\n");
+    expect(ids.map((id) => tokenizer.idToToken(id))).toEqual(["<s>", "a", "bc", "▁b", "<0x0A>"]);
+    expect(tokenizer.decode(ids, { skipSpecialTokens: true })).toBe("abc b\n");
+  });
+
+  it("knows the ids that SentencePiece's files don't name", async () => {
+    const metadata = sentencePiece();
+    metadata.delete("tokenizer.ggml.bos_token_id");
+    metadata.delete("tokenizer.ggml.eos_token_id");
+    expect((await rebuilt(metadata)).specialTokens).toEqual({ bos: "<s>", eos: "</s>", unk: "<unk>" });
+  });
+
+  it("lets the mask of a byte-level vocabulary take the space before it", async () => {
+    const metadata = await byteLevelMetadata("roberta-bpe");
+    metadata.set("tokenizer.ggml.mask_token_id", 2);
+    const tokenizer = await rebuilt(metadata);
+    expect(tokenizer.encode("a <|im_end|>", { addSpecialTokens: false })).toEqual([
+      ...tokenizer.encode("a", { addSpecialTokens: false }),
+      2,
+    ]);
+  });
+
   it("carries the chat templates over", async () => {
     const metadata = await byteLevelMetadata("gpt-2");
     metadata.set("tokenizer.chat_template", "{{ messages }}");
