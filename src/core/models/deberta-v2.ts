@@ -5,7 +5,14 @@ import { layerNorm } from "../graph/blocks/norm.js";
 import type { GraphBuilder, Value } from "../graph/builder.js";
 import type { BuildContext } from "../graph/model-weights.js";
 import { count, parseWith } from "./config.js";
-import { type DebertaConfig, debertaEncoder, debertaFields, debertaShapes } from "./deberta/encoder.js";
+import {
+  type DebertaConfig,
+  debertaEncoder,
+  debertaFields,
+  debertaHeads,
+  debertaShapes,
+} from "./deberta/encoder.js";
+import { encoderWithHeads, type HeadedModel } from "./encoder/with-heads.js";
 import type { Architecture } from "./types.js";
 
 const schema = z
@@ -36,12 +43,13 @@ const schema = z
 type Config = z.infer<typeof schema>;
 
 /** DeBERTa v2 and v3, mDeBERTa. Source: transformers, models/deberta_v2/modeling_deberta_v2.py. */
-export const debertaV2: Architecture<Config> = {
+export const debertaV2: Architecture<HeadedModel<Config>> = encoderWithHeads<Config>({
   modelType: "deberta-v2",
-  tasks: ["feature-extraction", "sentence-similarity"],
   prefixes: ["deberta."],
 
-  parseConfig: (raw) => parseWith(schema, raw),
+  read: (raw) => parseWith(schema, raw),
+  hidden: (config) => config.hidden_size,
+  heads: debertaHeads,
 
   shapes(config) {
     const { hidden_size: hidden, conv_kernel_size: kernel, conv_groups: groups } = config;
@@ -59,7 +67,7 @@ export const debertaV2: Architecture<Config> = {
     };
   },
 
-  build(g, config, ctx) {
+  states(g, config, ctx) {
     const self = (layer: number, name: string) => `encoder.layer.${layer}.attention.self.${name}`;
     const of = (layer: number, ...names: string[]) => ({
       tensors: names.map((name) => `${self(layer, name)}.weight`),
@@ -88,7 +96,7 @@ export const debertaV2: Architecture<Config> = {
       ctx,
     );
   },
-};
+});
 
 /**
  * What the first layer sees of neighbouring tokens: LayerNorm(x + act(conv(embedded))), [batch, sequence, hidden] each.

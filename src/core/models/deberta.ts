@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseWith } from "./config.js";
-import { debertaEncoder, debertaFields, debertaShapes } from "./deberta/encoder.js";
+import { debertaEncoder, debertaFields, debertaHeads, debertaShapes } from "./deberta/encoder.js";
+import { encoderWithHeads, type HeadedModel } from "./encoder/with-heads.js";
 import { groupedParts } from "./parts.js";
 import type { Architecture } from "./types.js";
 
@@ -17,12 +18,13 @@ type Config = z.infer<typeof schema>;
  * DeBERTa, the first one: every distance for itself, q, k and v of a head stored together, k without a bias. Source:
  * transformers, models/deberta/modeling_deberta.py.
  */
-export const deberta: Architecture<Config> = {
+export const deberta: Architecture<HeadedModel<Config>> = encoderWithHeads<Config>({
   modelType: "deberta",
-  tasks: ["feature-extraction", "sentence-similarity"],
   prefixes: ["deberta."],
 
-  parseConfig: (raw) => parseWith(schema, raw),
+  read: (raw) => parseWith(schema, raw),
+  hidden: (config) => config.hidden_size,
+  heads: debertaHeads,
 
   parts({ num_hidden_layers: layers, num_attention_heads: groups, hidden_size }) {
     const size = { groups, queries: 1, headDim: hidden_size / groups };
@@ -46,7 +48,7 @@ export const deberta: Architecture<Config> = {
     };
   },
 
-  build(g, config, ctx) {
+  states(g, config, ctx) {
     return debertaEncoder(
       g,
       config,
@@ -68,7 +70,7 @@ export const deberta: Architecture<Config> = {
       ctx,
     );
   },
-};
+});
 
 function selfOf(layer: number): string {
   return `encoder.layer.${layer}.attention.self`;

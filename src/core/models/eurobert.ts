@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ClassifierHead } from "../graph/blocks/classifier-head.js";
 import { readRope } from "../graph/blocks/rope.js";
 import { parseWith } from "./config.js";
 import { headDimOf, llamaSchema, llamaSpec, setBiases } from "./decoder/llama-like.js";
@@ -10,7 +11,14 @@ const schema = llamaSchema({
   attention_bias: z.boolean().default(false),
   mlp_bias: z.boolean().default(false),
   hidden_act: z.literal("silu").default("silu"),
+  classifier_pooling: z.enum(["bos", "mean", "late"]).default("late"),
 });
+
+/** What a classifier judges, by `classifier_pooling`. */
+const poolings = new Map<unknown, ClassifierHead["pooling"]>([
+  ["bos", "first"],
+  ["mean", "mean"],
+]);
 
 /** EuroBERT: llama whose tokens see both sides. Source: transformers, models/eurobert/modeling_eurobert.py. */
 export const eurobert: Architecture<LayeredModel> = layeredEncoder({
@@ -24,7 +32,12 @@ export const eurobert: Architecture<LayeredModel> = layeredEncoder({
     return { ...spec, sees: "both" };
   },
 
-  heads: () => ({
+  heads: (raw) => ({
+    classifier: {
+      pooler: { module: "dense", activation: "gelu" },
+      scores: "classifier",
+      pooling: poolings.get(raw.classifier_pooling) ?? "each",
+    },
     tokens: "classifier",
     spans: "qa_outputs",
     mask: { decoder: "lm_head", bias: ["lm_head.bias"], tied: false },

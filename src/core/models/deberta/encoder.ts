@@ -9,8 +9,10 @@ import { addLayerNorm, layerNorm } from "../../graph/blocks/norm.js";
 import type { GraphBuilder, Value } from "../../graph/builder.js";
 import type { BuildContext, MatrixRole } from "../../graph/model-weights.js";
 import { count, positions } from "../config.js";
+import { type EncoderInputs, encoderInputs } from "../encoder/embed.js";
+import type { HeadModules } from "../encoder/heads.js";
+import type { HiddenStates } from "../encoder/with-heads.js";
 import type { Shapes } from "../shapes.js";
-import type { EncoderInfo } from "../types.js";
 
 const attentionTypes = z.array(z.enum(["c2p", "p2c"]));
 
@@ -25,6 +27,7 @@ export const debertaFields = {
   type_vocab_size: z.int().min(0).max(1000).default(0),
   layer_norm_eps: z.number().positive().default(1e-7),
   hidden_act: z.enum(activationNames).default("gelu"),
+  pooler_hidden_act: z.enum(activationNames).default("gelu"),
   embedding_size: count.nullish(),
   relative_attention: z.literal(true),
   max_relative_positions: z.int().max(1_000_000).default(-1),
@@ -90,13 +93,8 @@ export function debertaEncoder(
   config: DebertaConfig,
   spec: DebertaSpec,
   ctx: BuildContext,
-): EncoderInfo {
-  const inputs = {
-    ids: g.input("input_ids", "int64", ["batch_size", "sequence_length"]),
-    types: g.input("token_type_ids", "int64", ["batch_size", "sequence_length"]),
-    positions: g.input("position_ids", "int64", ["sequence_length"]),
-    lengths: g.input("lengths", "int32", ["batch_size"]),
-  };
+): HiddenStates {
+  const inputs = encoderInputs(g);
   const { hidden_size: hidden, num_attention_heads: heads, layer_norm_eps: epsilon } = config;
   const shape = { heads, kvHeads: heads, headDim: hidden / heads };
   const scale = (shape.headDim * (1 + config.pos_att_type.length)) ** -0.5;
@@ -113,7 +111,7 @@ export function debertaEncoder(
   const distances = distancesOf(
     g.at("distances"),
     relative,
-    inputs.positions,
+    inputs.positionIds,
     config.max_position_embeddings,
   );
 
@@ -169,46 +167,67 @@ export function debertaEncoder(
     const up = of(`${module}.intermediate.dense`, "mlp_up");
     const down = of(`${module}.output.dense`, "mlp_down");
     const { y, bias } = mlp(at.at("mlp"), x, { up, down, activation: config.hidden_act }, ctx);
-    const isLast = layer === config.num_hidden_layers - 1;
-    const as = isLast ? "last_hidden_state" : undefined;
-    ({ normed: x } = addLayerNorm(
-      at,
-      "output.LayerNorm",
-      x,
-      y,
-      bias,
-      norm(`${module}.output.LayerNorm`),
-      ctx,
-      as,
-    ));
+    const last = norm(`${module}.output.LayerNorm`);
+    ({ normed: x } = addLayerNorm(at, "output.LayerNorm", x, y, bias, last, ctx));
     if (layer === 0 && spec.afterFirst) {
       x = spec.afterFirst(g.at("conv"), real(g.at("conv"), embedded, inputs), x);
     }
   }
+  x = g.node("Identity", [x], {}, "last_hidden_state");
   g.output(x, "float32", ["batch_size", "sequence_length", hidden]);
   return {
-    kind: "encoder",
-    hiddenSize: hidden,
-    vocabularySize: words.rows,
+    ...{ x, hidden, lengths: inputs.lengths, word: words },
+    segments: config.type_vocab_size,
     contextLength: config.max_position_embeddings,
   };
 }
 
+/** Heads of either version. */
+export function debertaHeads(raw: Record<string, unknown>): HeadModules {
+  const {
+    pooler_hidden_act: pooling,
+    hidden_act: activation,
+    layer_norm_eps: epsilon,
+    legacy,
+  } = headFields.parse(raw);
+  const before = legacy ? "cls.predictions.transform" : "lm_predictions.lm_head";
+  return {
+    classifier: { pooler: { module: "pooler.dense", activation: pooling }, scores: "classifier" },
+    tokens: "classifier",
+    spans: "qa_outputs",
+    mask: {
+      transform: { dense: `${before}.dense`, activation, norm: `${before}.LayerNorm`, epsilon },
+      decoder: "cls.predictions.decoder",
+      bias: legacy
+        ? ["cls.predictions.bias", "cls.predictions.decoder.bias"]
+        : ["lm_predictions.lm_head.bias"],
+    },
+  };
+}
+
+/** What heads need to know; what is wrong with it, the schema of the whole configuration says. */
+const headFields = z.looseObject({
+  pooler_hidden_act: z.enum(activationNames).catch("gelu"),
+  hidden_act: z.enum(activationNames).catch("gelu"),
+  layer_norm_eps: z.number().catch(1e-7),
+  legacy: z.boolean().catch(true),
+});
+
 function embeddings(
   g: GraphBuilder,
   config: DebertaConfig,
-  inputs: { ids: Value; types: Value; positions: Value; words: Table },
+  inputs: EncoderInputs & { words: Table },
   ctx: BuildContext,
 ): Value {
   const table = (name: string): Table => storeTableOf(g, name, `embeddings.${name}.weight`, ctx, "position");
-  let x = embedding(g, "word_embeddings", inputs.ids, inputs.words);
+  let x = embedding(g, "word_embeddings", inputs.inputIds, inputs.words);
   if (config.position_biased_input) {
     const name = "position_embeddings";
-    x = g.node("Add", [x, embedding(g, name, inputs.positions, table(name))]);
+    x = g.node("Add", [x, embedding(g, name, inputs.positionIds, table(name))]);
   }
   if (config.type_vocab_size > 0) {
     const name = "token_type_embeddings";
-    x = g.node("Add", [x, embedding(g, name, inputs.types, table(name))]);
+    x = g.node("Add", [x, embedding(g, name, inputs.tokenTypeIds, table(name))]);
   }
   if ((config.embedding_size ?? config.hidden_size) !== config.hidden_size) {
     x = linear(g, "embed_proj", x, { role: "qkv", tensors: ["embeddings.embed_proj.weight"] }, ctx);
@@ -250,14 +269,10 @@ function headsFirst(
 }
 
 /** x [batch, sequence, hidden] with zeros behind each row's length. */
-function real(
-  g: GraphBuilder,
-  x: Value,
-  { positions, lengths }: { positions: Value; lengths: Value },
-): Value {
+function real(g: GraphBuilder, x: Value, { positionIds, lengths }: EncoderInputs): Value {
   const axis = (i: number): Value => g.constant("int64", [1], [i]);
   const ends = g.node("Unsqueeze", [g.node("Cast", [lengths], { to: INT64 }), axis(1)]);
-  const inside = g.node("Unsqueeze", [g.node("Less", [positions, ends]), axis(2)]);
+  const inside = g.node("Unsqueeze", [g.node("Less", [positionIds, ends]), axis(2)]);
   return g.node("Where", [inside, x, g.constant("float32", [1], [0])]);
 }
 

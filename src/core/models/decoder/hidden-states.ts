@@ -1,22 +1,12 @@
 import { HfmsError } from "../../errors.js";
-import type { Table } from "../../graph/blocks/embedding.js";
 import { encoderAttention, windowBias } from "../../graph/blocks/encoder-attention.js";
 import type { GraphBuilder, Value } from "../../graph/builder.js";
 import type { BuildContext } from "../../graph/model-weights.js";
 import { encoderInputs } from "../encoder/embed.js";
+import type { HiddenStates } from "../encoder/with-heads.js";
 import { buildLayers, linearOf, ropesOf } from "./build.js";
 import { embed } from "./embed.js";
 import type { AttentionSpec, EncoderLayersSpec } from "./spec.js";
-
-/** What heads and the runtime must know of the graph so far. */
-export interface HiddenStates {
-  /** last_hidden_state, [batch, sequence, hidden]. */
-  x: Value;
-  word: Table;
-  /** Rows of the table of segments; 0 where there is none. */
-  segments: number;
-  contextLength: number;
-}
 
 /** The graph of a spec's layers over whole texts, without a cache: its output is last_hidden_state. */
 export function buildHiddenStates(g: GraphBuilder, spec: EncoderLayersSpec, ctx: BuildContext): HiddenStates {
@@ -51,7 +41,7 @@ export function buildHiddenStates(g: GraphBuilder, spec: EncoderLayersSpec, ctx:
   });
   const output = g.node("Identity", [states], {}, "last_hidden_state");
   g.output(output, "float32", ["batch_size", "sequence_length", spec.hidden]);
-  return { x: output, word: table, segments, contextLength };
+  return { x: output, hidden: spec.hidden, lengths: inputs.lengths, word: table, segments, contextLength };
 }
 
 function checkAttention({ alibi, clip, sinks }: AttentionSpec): void {

@@ -41,8 +41,14 @@ export function encoder({
     parseConfig: (raw) => ({ spec: read(raw), head: readHead(raw, heads(raw)) }),
     shapes: ({ spec, head }) => ({ ...encoderShapes(spec), ...headShapes(head, spec.hidden) }),
     build(g, { spec, head }, ctx) {
-      const { x, word, segments, positions } = buildEncoder(g, spec, ctx);
-      const built = buildHead(g, x, head, { hidden: spec.hidden, word, segments }, ctx);
+      const { x, word, segments, positions, inputs } = buildEncoder(g, spec, ctx);
+      const built = buildHead(
+        g,
+        x,
+        head,
+        { hidden: spec.hidden, word, segments, lengths: inputs.lengths },
+        ctx,
+      );
       return {
         kind: "encoder",
         hiddenSize: spec.hidden,

@@ -137,7 +137,7 @@ export function buildHead(
   g: GraphBuilder,
   x: Value,
   head: HeadSpec | undefined,
-  { hidden, word, segments, lengths }: { hidden: number; word: Table; segments: number; lengths: Value },
+  { hidden, word, segments, lengths }: { hidden: number; word: Table; segments: number; lengths?: Value },
   ctx: BuildContext,
 ): Pick<EncoderInfo, "classifier" | "tokenHead"> {
   if (!head || !hasHead(head, ctx.weights)) return {};

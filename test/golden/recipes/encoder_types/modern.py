@@ -340,3 +340,61 @@ TYPES |= {
         ),
     },
 }
+
+
+def headed(name: str, architecture: str, seed: int, **changes) -> dict:
+    """A recipe of above with another class and a single layer."""
+    recipe = {key: value for key, value in TYPES[name].items() if key in ("config", "segments")}
+    config = {**recipe["config"], "num_hidden_layers": 1, **changes, "architectures": [architecture]}
+    return {**recipe, "seed": seed, "config": config}
+
+
+LABELS = {"id2label": {"0": "no", "1": "perhaps", "2": "yes"}, "label2id": {"no": 0, "perhaps": 1, "yes": 2}}
+ONE_LABEL = {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
+
+TYPES |= {
+    "modernbert-classifier": headed("modernbert", "ModernBertForSequenceClassification", 24300, **LABELS),
+    # The first layer is local, so the first token does not see all of a text.
+    "modernbert-mean-classifier": headed(
+        "modernbert-biased",
+        "ModernBertForSequenceClassification",
+        24400,
+        **ONE_LABEL,
+        layer_types=["sliding_attention"],
+        classifier_pooling="mean",
+        classifier_bias=True,
+        classifier_activation="silu",
+    ),
+    "modernbert-tagger": headed(
+        "modernbert-biased",
+        "ModernBertForTokenClassification",
+        24500,
+        **LABELS,
+        layer_types=["full_attention"],
+    ),
+    "modernbert-answerer": headed("modernbert", "ModernBertForQuestionAnswering", 24600),
+    "modernbert-mask": headed("modernbert", "ModernBertForMaskedLM", 24700),
+    "deberta-v2-classifier": headed(
+        "deberta-v2", "DebertaV2ForSequenceClassification", 24800, **LABELS, pooler_hidden_act="tanh"
+    ),
+    "deberta-v2-tagger": headed("deberta-v2", "DebertaV2ForTokenClassification", 24900, **LABELS),
+    "deberta-v2-answerer": headed("deberta-v2-conv", "DebertaV2ForQuestionAnswering", 25000, num_hidden_layers=1),
+    "deberta-v2-mask": headed("deberta-v2", "DebertaV2ForMaskedLM", 25100),
+    "deberta-v2-new-mask": headed("deberta-v2", "DebertaV2ForMaskedLM", 25200, legacy=False),
+    "deberta-classifier": headed("deberta", "DebertaForSequenceClassification", 25300, **LABELS),
+    "deberta-mask": headed("deberta", "DebertaForMaskedLM", 25400),
+    "eurobert-classifier": headed("eurobert", "EuroBertForSequenceClassification", 25500, **LABELS),
+    "eurobert-mean-classifier": headed(
+        "eurobert", "EuroBertForSequenceClassification", 25600, **LABELS, classifier_pooling="mean"
+    ),
+    "eurobert-tagger": headed("eurobert", "EuroBertForTokenClassification", 25700, **LABELS),
+    "eurobert-mask": headed("eurobert", "EuroBertForMaskedLM", 25800),
+    "nomic-bert-classifier": headed("nomic-bert", "NomicBertForSequenceClassification", 25900, **LABELS),
+    "nomic-bert-mask": headed("nomic-bert", "NomicBertForMaskedLM", 26000),
+    "gte-classifier": headed("gte", "GteForSequenceClassification", 26100, **ONE_LABEL),
+    "gte-mask": headed("gte", "GteForMaskedLM", 26200),
+    "jina-embeddings-v3-classifier": {
+        **headed("jina-embeddings-v3", "JinaEmbeddingsV3ForSequenceClassification", 26300, **LABELS)
+    },
+    "jina-embeddings-v3-mask": headed("jina-embeddings-v3", "JinaEmbeddingsV3ForMaskedLM", 26400),
+}
