@@ -1,6 +1,8 @@
 import { HfmsError } from "../errors.js";
 import type { RepoFile } from "../requests.js";
 import { ggufParts } from "../weights/gguf-parts.js";
+import { pickleOnly, refusePickle } from "./pickle-files.js";
+import { safetensorsFiles } from "./safetensors-files.js";
 
 export interface NeededFiles {
   format: "safetensors" | "gguf";
@@ -47,8 +49,6 @@ export const ggufOrder = [
 const mixSizes = ["_XL", "_L", "_M", "", "_S"];
 const readable = ggufOrder.join(", ");
 
-const INDEX = "model.safetensors.index.json";
-
 /** Files beside the weights that a text model is run with; those that a repository lacks are not needed. */
 const sideFiles = [
   "config.json",
@@ -83,7 +83,9 @@ export function neededFiles(options: NeededFilesOptions): NeededFiles {
     ...(has.has("tokenizer.json") ? [] : vocabularyFiles.filter((file) => has.has(file))),
     ...(has.has("modules.json") ? sentenceTransformerModules(options.id, paths) : []),
   ];
-  const weights = options.quant ? gguf(options, paths) : (safetensors(options, has) ?? gguf(options, paths));
+  const { id, quant, index: content } = options;
+  const safetensors = quant ? undefined : safetensorsFiles(id, paths, content);
+  const weights = safetensors ?? gguf(options, paths);
   if (weights.format === "safetensors" && !has.has("config.json")) {
     throw new HfmsError(
       "unsupported_model",
@@ -97,38 +99,8 @@ export function neededFiles(options: NeededFilesOptions): NeededFiles {
   return { ...weights, files: [...new Set([...side, ...index, ...weights.weights])] };
 }
 
-type Weights = Omit<NeededFiles, "files">;
-
-function safetensors({ id, index }: NeededFilesOptions, has: Set<string>): Weights | undefined {
-  if (has.has("model.safetensors")) return { format: "safetensors", weights: ["model.safetensors"] };
-  if (has.has(INDEX)) {
-    const shards = index === undefined ? shardsByName(has) : shardsOf(id, index);
-    const missing = shards.filter((file) => !has.has(file));
-    if (missing.length > 0 || shards.length === 0) {
-      throw new HfmsError(
-        "corrupt_file",
-        `${INDEX} of ${id} names ${missing[0] ?? "no file"}, which is not there`,
-      );
-    }
-    return { format: "safetensors", weights: shards, index: INDEX };
-  }
-  const others = [...has].filter((file) => /^[^/]+\.safetensors$/.test(file) && !file.startsWith("adapter"));
-  return others.length === 1 ? { format: "safetensors", weights: others } : undefined;
-}
-
-function shardsByName(has: Set<string>): string[] {
-  return [...has].filter((file) => /^model-\d{5}-of-\d{5}\.safetensors$/.test(file)).sort();
-}
-
-/** The index maps tensor names to files: {"weight_map": {"lm_head.weight": "model-00002-of-00002.safetensors"}}. */
-function shardsOf(id: string, index: string): string[] {
-  try {
-    const { weight_map: map } = JSON.parse(index) as { weight_map: Record<string, unknown> };
-    return [...new Set(Object.values(map).map(String))].sort();
-  } catch (error) {
-    throw new HfmsError("corrupt_file", `${INDEX} of ${id} is not a safetensors index`, { cause: error });
-  }
-}
+/** The weights of a model. */
+export type Weights = Omit<NeededFiles, "files">;
 
 function gguf({ id, quant }: NeededFilesOptions, paths: string[]): Weights {
   const files = paths.filter((file) => /\.gguf$/i.test(file) && !/(^|\/)(mmproj|imatrix)/i.test(file));
@@ -181,9 +153,7 @@ function sentenceTransformerModules(id: string, paths: string[]): string[] {
   const files = paths.filter((file) => /^\d+_[A-Za-z]+\/(config\.json|model\.safetensors)$/.test(file));
   const pickled = paths.find((file) => /^\d+_Dense\/pytorch_model\.bin$/.test(file));
   if (pickled && !files.includes(pickled.replace("pytorch_model.bin", "model.safetensors"))) {
-    throw new HfmsError("unsupported_model", `${id} has a layer in a pickle file (${pickled}) only`, {
-      hint: "pickle files run code when they are read; look for a revision with model.safetensors",
-    });
+    throw pickleOnly(`${id} has a layer in a pickle file (${pickled}) only`, id);
   }
   return files;
 }
@@ -212,16 +182,12 @@ function unsupported(id: string, quant: string | undefined, paths: string[], mod
       hint: "run its base model, or a repository where the adapter is merged",
     });
   }
-  const pickle = paths.find((file) => /^[^/]+\.(bin|pt|pth|ckpt|pkl)$/.test(file));
-  if (pickle) {
-    return new HfmsError("unsupported_model", `${id} has its weights in pickle files only (${pickle})`, {
-      hint: "pickle files run code when they are read, so hfms never opens them: look for a revision with model.safetensors (often refs/pr/1), or convert it once with the Space safetensors/convert",
-    });
-  }
-  const other = paths.find((file) => /\.(onnx|h5|msgpack|tflite|ot)$/.test(file));
-  return new HfmsError(
-    "unsupported_model",
-    `${id} has no safetensors or GGUF weights${other ? ` (it has ${other})` : ""}`,
-    { hint: "hfms reads model.safetensors, its shards, and GGUF" },
-  );
+  refusePickle(id, paths);
+  const unusual = paths.find((file) => file.endsWith(".safetensors"));
+  const other =
+    unusual ?? paths.find((file) => /\.(onnx|h5|msgpack|tflite|ot|xml)$|ggml[^/]*\.bin$/.test(file));
+  const none = unusual ? "no weights in the transformers layout" : "no safetensors or GGUF weights";
+  return new HfmsError("unsupported_model", `${id} has ${none}${other ? ` (it has ${other})` : ""}`, {
+    hint: "hfms reads model.safetensors, its shards, and GGUF",
+  });
 }

@@ -16,6 +16,9 @@ function refusal(paths: string[], quant?: string): HfmsError {
   throw new Error("was not refused");
 }
 
+const INDEX = "model.safetensors.index.json";
+const SHARDS = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+
 describe("the files that a text model needs", () => {
   it("are configuration, tokenizer and one kind of weights", () => {
     const plan = needed([
@@ -136,6 +139,35 @@ describe("what can't be run is refused before it is downloaded", () => {
       ["config.json", "pytorch_model.bin"],
       "has its weights in pickle files only (pytorch_model.bin)",
     ],
+    [
+      "pickle files in parts",
+      [
+        "config.json",
+        "pytorch_model-00001-of-00002.bin",
+        "pytorch_model.bin.index.json",
+        "training_args.bin",
+      ],
+      "pickle files only (pytorch_model-00001-of-00002.bin)",
+    ],
+    ["a checkpoint of Lightning", ["config.json", "last.ckpt"], "pickle files only (last.ckpt)"],
+    ["a pickle file in a folder", ["original/consolidated.00.pth"], "only (original/consolidated.00.pth)"],
+    [
+      "OpenVINO's format, whose .bin is no pickle",
+      ["config.json", "openvino_model.bin", "openvino_model.xml"],
+      "no safetensors or GGUF weights (it has openvino_model.xml)",
+    ],
+    ["GGML's format of before GGUF", ["ggml-model-q4_0.bin"], "weights (it has ggml-model-q4_0.bin)"],
+    [
+      "Mistral's own layout",
+      ["config.json", "consolidated.safetensors"],
+      "no weights in the transformers layout (it has consolidated.safetensors)",
+    ],
+    [
+      "files of which none is the model",
+      ["config.json", "a.safetensors", "b.safetensors"],
+      "several safetensors files and none is model.safetensors: a.safetensors, b.safetensors",
+    ],
+    ["shards without an index", ["config.json", ...SHARDS], `no ${INDEX} that says what is where`],
     ["an adapter", ["adapter_config.json", "adapter_model.safetensors"], "is an adapter, not a whole model"],
     [
       "an ONNX export",
@@ -165,6 +197,22 @@ describe("what can't be run is refused before it is downloaded", () => {
       code: "unsupported_model",
       message: expect.stringContaining(message),
     });
+  });
+
+  it("pickle files with the reason and the ways around them", () => {
+    const { hint } = refusal(["config.json", "pytorch_model.bin"]);
+    for (const part of [
+      "can run any code",
+      "--revision refs/pr/1",
+      "safetensors or GGUF",
+      "safetensors/convert",
+    ]) {
+      expect(hint).toContain(part);
+    }
+    const files = [{ path: "pytorch_model.bin", size: 1 }];
+    expect(() => neededFiles({ id: "/models/acme", files })).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining("safe_serialization=True") }),
+    );
   });
 
   it("with what there is instead, when a GGUF was asked for", () => {
