@@ -168,14 +168,14 @@ export async function removeGraphs(
 }
 
 /**
- * Takes away what nobody will use again beside a graph that was just built: the same graph by an older builder, and what
- * killed processes left half done.
+ * Takes away what nobody will use again beside a graph that was just built: the same graph by an older builder, finished
+ * or not, and what killed processes left half done.
  */
 export async function removeLeftovers(directory: string): Promise<void> {
   const [name] = path.basename(directory).split(/\.v\d+$/);
   for (const sibling of await folders(path.dirname(directory))) {
     const [, graph, builder, pid] =
-      /^(.+)\.v(\d+)(?:\.(\d+)-[0-9a-f]+\.tmp)?$/.exec(path.basename(sibling)) ?? [];
+      /^(.+)\.v(\d+)(?:\.(?:(\d+)-[0-9a-f]+\.)?(?:tmp|lock))?$/.exec(path.basename(sibling)) ?? [];
     if (graph !== name) continue;
     const abandoned = pid === undefined ? Number(builder) < BUILDER_VERSION : !isRunning(Number(pid));
     if (abandoned) await fs.rm(sibling, { recursive: true, force: true });

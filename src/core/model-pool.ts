@@ -277,7 +277,7 @@ export class ModelPool implements AsyncDisposable {
     const { convert } = await import("./convert.js");
     const built = yield* convert(
       { model: id, revision, source, directory: fetched.directory, weights },
-      { root: config.hfmsCache, dtype, signal },
+      { root: config.hfmsCache, dtype, threads: config.threads, signal },
     );
     return { ...built, fetched };
   }
@@ -315,7 +315,10 @@ export class ModelPool implements AsyncDisposable {
       yield* sources[repository.source](this.#config).fetch(repository, ["config.json"], signal);
     const text = await readFile(path.join(repository.directory, "config.json"), "utf8");
     const { architectureOf, textConfig } = await import("./models/index.js");
-    await architectureOf(textConfig(JSON.parse(text) as Record<string, unknown>).model_type);
+    const config = JSON.parse(text) as Record<string, unknown>;
+    const { readQuantization } = await import("./weights/quantized/configuration.js");
+    readQuantization(config);
+    await architectureOf(textConfig(config).model_type);
   }
 
   /** What a typed name means: the repository, its revision, and the packages that also carry it. */

@@ -14,12 +14,14 @@ const graphs = graphsFolder();
 const llama = goldenSource("llama-gqa");
 
 describe("converting a model", () => {
-  it("writes graph, weights and manifest, and tells of every tensor", async () => {
+  it("writes graph, weights and manifest, and tells how many bytes are done", async () => {
     const root = await temporaryFolder();
     const events = await collect(convert(llama, { root, dtype: "fp32" }));
-    expect(events[0]).toMatchObject({ type: "progress", phase: "convert", done: 0, unit: "tensors" });
-    expect(events.map(({ done }) => done)).toEqual([...events.keys()]);
-    expect(events.at(-1)?.done).toBe(events[0].total);
+    for (const event of events)
+      expect(event).toMatchObject({ type: "progress", phase: "convert", unit: "bytes" });
+    expect(events[0].done).toBe(0);
+    expect(events.map(({ done }) => done)).toEqual(events.map(({ done }) => done).sort((a, b) => a - b));
+    expect(events.at(-1)?.done).toBe(events.at(-1)?.total);
     const [{ manifest, directory, size }] = await listGraphs(root);
     expect((await readdir(directory)).sort()).toEqual(["hfms.json", "model.onnx", "weights.bin"]);
     expect(manifest).toMatchObject({
@@ -184,7 +186,7 @@ describe("a conversion that does not end", () => {
     const controller = new AbortController();
     const run = (async () => {
       for await (const { done } of convert(llama, { root, dtype: "int8", signal: controller.signal })) {
-        if (done === 3) {
+        if (done > 0) {
           expect((await graphFiles(root)).some((entry) => entry.includes(".tmp"))).toBe(true);
           controller.abort();
         }
@@ -197,7 +199,7 @@ describe("a conversion that does not end", () => {
 
   it("because its consumer left leaves nothing", async () => {
     const root = await temporaryFolder();
-    for await (const { done } of convert(llama, { root, dtype: "int8" })) if (done === 3) break;
+    for await (const { done } of convert(llama, { root, dtype: "int8" })) if (done > 0) break;
     expect(await graphFiles(root)).toEqual([]);
   });
 
@@ -216,7 +218,9 @@ describe("a conversion that does not end", () => {
   it("because the folder can't be made says so", async () => {
     const root = path.join(await temporaryFolder(), "file");
     await writeFile(root, "");
-    await expect(finish(convert(llama, { root, dtype: "fp32" }))).rejects.toThrow(/ENOTDIR|EEXIST/);
+    await expect(finish(convert(llama, { root, dtype: "fp32" }))).rejects.toMatchObject({
+      code: "file_error",
+    });
   });
 
   // A disk that takes a part of a write and then no more: only a file system of its own is one.

@@ -13,15 +13,21 @@ export interface LockOptions {
 const STALE_MS = 5000;
 const POLL_MS = 100;
 
-/**
- * Runs the work while no other process, and no other call of this one, runs it under the same path. The lock is a
- * folder whose time stamp its holder keeps fresh, so a crash frees it.
- */
+/** Runs the work while no other process, and no other call of this one, runs it under the same path. */
 export async function withLock(
   lockPath: string,
   options: LockOptions,
   work: () => Promise<void>,
 ): Promise<void> {
+  await using lock = await takeLock(lockPath, options);
+  if (lock) await work();
+}
+
+/**
+ * Waits until nobody else holds the path, and holds it until it is disposed; undefined when the work was done by another
+ * one. The lock is a folder whose time stamp its holder keeps fresh, so a crash frees it.
+ */
+export async function takeLock(lockPath: string, options: LockOptions): Promise<AsyncDisposable | undefined> {
   const { lock } = await import("proper-lockfile");
   try {
     await mkdir(path.dirname(lockPath), { recursive: true });
@@ -41,13 +47,10 @@ export async function withLock(
       if (error.code !== "ELOCKED") throw fromFileSystem(error, lockPath);
     });
     if (release) {
-      try {
-        return await work();
-      } finally {
-        await release().catch(() => rm(lockPath, { recursive: true, force: true }));
-      }
+      const free = () => release().catch(() => rm(lockPath, { recursive: true, force: true }));
+      return { [Symbol.asyncDispose]: free };
     }
-    if (await options.doneByOther?.()) return;
+    if (await options.doneByOther?.()) return undefined;
     await pause(POLL_MS, options.signal);
   }
 }
