@@ -16,6 +16,7 @@ from recipes.gguf_files import TYPES, make_gguf
 from recipes.gpt2 import GPT2
 from recipes.llama import LLAMA
 from recipes.model_type_decoders import DECODER_TYPES, make_decoder_type
+from recipes.model_type_encoder_decoders import ENCODER_DECODER_TYPES, make_encoder_decoder_type
 from recipes.model_type_encoders import ENCODER_TYPES, make_encoder_type
 from recipes.quantized_checkpoints import QUANTIZED_CHECKPOINTS, make_quantized_checkpoint
 from recipes.real_weights import write_minilm, write_smollm2
@@ -42,6 +43,8 @@ def main() -> None:
         makers[f"model-types/{name}"] = partial(make_decoder_type, recipe=recipe)
     for name, recipe in QUANTIZED_CHECKPOINTS.items():
         makers[f"model-types/{name}"] = partial(make_quantized_checkpoint, recipe=recipe)
+    for name, recipe in ENCODER_DECODER_TYPES.items():
+        makers[f"model-types/{name}"] = partial(make_encoder_decoder_type, recipe=recipe)
     for kind in TYPES:
         makers[f"llama-gguf-{kind}"] = partial(make_gguf, kind=kind, base=HERE / "llama-gqa")
     only_real = not arguments.names and (arguments.minilm or arguments.smollm2)

@@ -55,6 +55,21 @@ export interface MaskedLmTypeReference {
   inputs: (TokenRow & { logits: GoldenArray })[];
 }
 
+export interface EncoderDecoderTypeReference {
+  kind: "encoder-decoder";
+  inputs: {
+    tokens: number[];
+    /** [tokens, hidden]. */
+    encoderLastHiddenState: GoldenArray;
+    /** Of the first token, [vocabulary]. */
+    logits: GoldenArray;
+    /** 24 tokens behind the start, by the rules of generation_config.json, without an end before the last. */
+    greedy: number[];
+    /** What transformers' generate answers by generation_config.json, in 24 tokens at most. */
+    beams: number[];
+  }[];
+}
+
 /** The goldens in model-types/ whose reference.json says `kind`. */
 export function modelTypeGoldens<Reference extends { kind: string }>(
   kind: Reference["kind"],

@@ -66,7 +66,22 @@ export interface TokenPrompt {
   tokens: number[];
 }
 
-export interface GenerateRequest extends ModelChoice, SamplingParams {
+/** How a model with an encoder answers; other models refuse these. */
+export interface SourceTextParams {
+  /** Follow this many answers side by side and give the likeliest. 1 is no search. Default: as the model's authors chose. */
+  beams?: number;
+  /** A finished answer counts its log probability divided by its length to this power: above 0 longer ones gain. */
+  lengthPenalty?: number;
+  /** No sequence of this many tokens comes twice in an answer; 0: any may. */
+  noRepeatNgramSize?: number;
+  /** Codes of languages as the model has them (`eng_Latn`, `en_XX`, `en`): of the text, and of the answer. */
+  sourceLanguage?: string;
+  targetLanguage?: string;
+  /** A task that the model's config.json has settings for (task_specific_params), such as summarization. */
+  textTask?: string;
+}
+
+export interface GenerateRequest extends ModelChoice, SamplingParams, SourceTextParams {
   /**
    * Text to continue, a conversation, or token ids as the model shall read them. A string goes through the chat template
    * as a user message unless `raw`; token ids never do.

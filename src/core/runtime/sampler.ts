@@ -6,6 +6,7 @@ import { logprobsOf } from "./logprobs.js";
 import { createRandom, type Random } from "./random.js";
 import { parseSampling } from "./sampling-params.js";
 import { applyMask } from "./token-mask.js";
+import type { TokenRules } from "./token-rules.js";
 
 export { argmax, logprobsOf, parseSampling };
 
@@ -30,7 +31,8 @@ type Adjusting =
  * Chooses the next token from logits [vocabulary]. The order is the field's:
  *
  *  1. log probabilities are of the logits as they come;
- *  2. the repetition penalty (tokens of prompt and output), frequency and presence penalties (output only), the bias;
+ *  2. the repetition penalty (tokens of prompt and output), frequency and presence penalties (output only), the bias,
+ *     rules about what may follow;
  *  3. tokens that end the answer are held back until `minTokens` others came;
  *  4. the mask of a grammar;
  *  5. temperature, then top-k, typical-p, top-p and min-p, each a share of what the ones before it left;
@@ -52,17 +54,24 @@ export class Sampler {
   /** Tokens that end an answer, where they must wait; and their logits while they do. */
   readonly #stopTokens: number[];
   readonly #held: Float32Array;
+  readonly #rules: TokenRules | undefined;
+  /** Prompt and output, where there are rules. */
+  readonly #tokens: number[];
   #sampled = 0;
   /** The model's own logits of this step. */
   #raw = new Float32Array(0);
 
   /**
    * @param options prompt: token ids that the repetition penalty counts as seen; stopTokens: ids that end an answer,
-   *   held back until `minTokens` tokens were sampled unless `ignoreEos`
+   *   held back until `minTokens` tokens were sampled unless `ignoreEos`; rules: what may follow prompt and output
    */
   constructor(
     params: SamplingParams,
-    { prompt = [], stopTokens = [] }: { prompt?: readonly number[]; stopTokens?: Iterable<number> } = {},
+    {
+      prompt = [],
+      stopTokens = [],
+      rules,
+    }: { prompt?: readonly number[]; stopTokens?: Iterable<number>; rules?: TokenRules } = {},
   ) {
     const checked = parseSampling(params);
     const {
@@ -92,6 +101,8 @@ export class Sampler {
     this.#bias = Object.entries(checked.logitBias ?? {}).map(([token, bias]) => [Number(token), bias]);
     this.#random = createRandom(checked.seed);
     this.#seen = new Set(repetitionPenalty === 1 ? [] : prompt);
+    this.#rules = rules;
+    this.#tokens = rules ? [...prompt] : [];
     this.#stopTokens = minTokens === 0 || checked.ignoreEos ? [] : [...new Set(stopTokens)];
     this.#held = new Float32Array(this.#stopTokens.length);
     this.greedy =
@@ -101,6 +112,7 @@ export class Sampler {
       presencePenalty === 0 &&
       this.#bias.length === 0 &&
       this.#stopTokens.length === 0 &&
+      rules === undefined &&
       logprobs === undefined;
   }
 
@@ -142,6 +154,7 @@ export class Sampler {
         logits[token] -= frequencyPenalty * count + presencePenalty;
     }
     for (const [token, bias] of this.#bias) if (token < length) logits[token] += bias;
+    this.#rules?.(logits, this.#tokens);
   }
 
   /** Takes a token that need not wait, or any when those that must are the only ones that are possible. */
@@ -180,6 +193,7 @@ export class Sampler {
   #count(token: number): void {
     const { repetitionPenalty, frequencyPenalty, presencePenalty } = this.#params;
     this.#sampled += 1;
+    if (this.#rules) this.#tokens.push(token);
     if (repetitionPenalty !== 1) this.#seen.add(token);
     if (frequencyPenalty !== 0 || presencePenalty !== 0)
       this.#generated.set(token, (this.#generated.get(token) ?? 0) + 1);

@@ -1,17 +1,15 @@
 import { HfmsError } from "../errors.js";
 import type { LoadedModel } from "../model-pool.js";
-import type { AnswerEvent, Choice, GenerateEvent, GenerateRequest, SamplingParams } from "../requests.js";
+import type { AnswerEvent, GenerateEvent, GenerateRequest, SamplingParams } from "../requests.js";
 import { Sampler } from "../runtime/sampler.js";
-import type { GenerationEnd, GenerationRequest } from "../scheduler/generation-sequence.js";
+import type { GenerationRequest } from "../scheduler/generation-sequence.js";
 import type { Grammar } from "../text/grammar/index.js";
 import { Answer } from "./answer.js";
 import { compileAnswerFormat } from "./answer-format.js";
+import { answerCounts, best, done, type Finished, wholeAnswer } from "./answers.js";
 import { drafterOf } from "./draft-model.js";
 import { EventQueue } from "./event-queue.js";
 import { type Prompt, readPrompt, tokenBudget } from "./prompt.js";
-
-/** Answers of one request, at most. */
-const MOST_ANSWERS = 64;
 
 /**
  * Yields the answers as they come, then `done`. An abort, or leaving early, stops them. `draft` is a smaller model that
@@ -23,8 +21,13 @@ export async function* generate(
   signal?: AbortSignal,
   draft?: LoadedModel,
 ): AsyncGenerator<GenerateEvent> {
+  if (model.runner.kind === "encoder-decoder") {
+    const { answerSourceText } = await import("./source-text.js");
+    return yield* answerSourceText(model, request, signal);
+  }
   if (model.runner.kind !== "decoder")
     throw new HfmsError("unsupported_task", `${model.manifest.model} makes no text`);
+  refuseSourceTextParams(model, request);
   const { loop, decoder } = model.runner;
   const { made, kept } = answerCounts(request);
   const drafter = draft && drafterOf(draft, model);
@@ -55,7 +58,7 @@ export async function* generate(
     const choices = best(finished, kept);
     const ends = new Set(model.manifest.stopTokens);
     if (silent) for (const choice of choices) yield* wholeAnswer(choice, ends);
-    yield done(model, prompt, finished, choices, start);
+    yield done(model, prompt.tokens.length, finished, choices, start);
   } finally {
     stopped.abort();
     await work.catch(() => {});
@@ -72,13 +75,6 @@ interface Job {
   params: SamplingParams;
   queue: EventQueue<AnswerEvent>;
   signal: AbortSignal;
-}
-
-interface Finished {
-  choice: Choice;
-  /** Mean log probability of its tokens. */
-  score: number;
-  end: GenerationEnd;
 }
 
 /** The first answer's prompt is computed before the others begin: they find it there. */
@@ -151,80 +147,6 @@ function speculates(
   return (speculation ?? (alone || draftModel !== undefined)) && !deterministic && seed === undefined;
 }
 
-function best(finished: readonly Finished[], count: number): Choice[] {
-  if (finished.length === count) return finished.map(({ choice }) => choice);
-  const ranked = [...finished].sort((a, b) => b.score - a.score || a.choice.index - b.choice.index);
-  return ranked.slice(0, count).map(({ choice }, index) => ({ ...choice, index }));
-}
-
-function* wholeAnswer(choice: Choice, ends: ReadonlySet<number>): Iterable<AnswerEvent> {
-  const { index, text, reasoning, toolCalls = [], logprobs } = choice;
-  const tokens = choice.tokens.filter((token) => !ends.has(token));
-  if (reasoning) yield { type: "reasoning", index, text: reasoning, tokens: [] };
-  if (text !== "") yield { type: "text", index, text, tokens, ...(logprobs && { logprobs }) };
-  for (const [call, { id, name, arguments: json }] of toolCalls.entries())
-    yield { type: "tool_call", index, call, id, name, arguments: json };
-}
-
-function done(
-  model: LoadedModel,
-  { tokens: { length: promptTokens } }: Prompt,
-  finished: readonly Finished[],
-  choices: Choice[],
-  start: number,
-): GenerateEvent {
-  const [{ end: first }] = finished;
-  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-  const completionTokens = sum(finished.map(({ choice }) => choice.tokens.length));
-  const generateMs = performance.now() - start - first.queueMs - first.promptMs;
-  const drafted = sum(finished.map(({ end }) => end.draftedTokens));
-  const computed = promptTokens - first.cachedTokens;
-  return {
-    type: "done",
-    text: choices[0].text,
-    tokens: choices[0].tokens,
-    finishReason: choices[0].finishReason,
-    choices,
-    usage: {
-      prompt_tokens: promptTokens,
-      completion_tokens: completionTokens,
-      total_tokens: promptTokens + completionTokens,
-      cached_tokens: first.cachedTokens,
-    },
-    timings: {
-      load_ms: model.ready.loadMs,
-      queue_ms: first.queueMs,
-      prompt_ms: first.promptMs,
-      generate_ms: generateMs,
-      prompt_per_second: rate(computed, first.promptMs),
-      // The first token of each comes out of the prompt's own run.
-      generate_per_second: rate(completionTokens - finished.length, generateMs),
-      ...(drafted > 0 && {
-        drafted_tokens: drafted,
-        accepted_tokens: sum(finished.map(({ end }) => end.acceptedTokens)),
-      }),
-    },
-  };
-}
-
-/** How many answers are made, and how many are given. */
-function answerCounts({ n = 1, bestOf }: GenerateRequest): { made: number; kept: number } {
-  for (const [param, value] of Object.entries({ n, bestOf: bestOf ?? n })) {
-    if (Number.isInteger(value) && value >= 1 && value <= MOST_ANSWERS) continue;
-    throw new HfmsError(
-      "invalid_request",
-      `${param} is ${value}; it must be a whole number from 1 to ${MOST_ANSWERS}`,
-      { param },
-    );
-  }
-  if (bestOf !== undefined && bestOf < n) {
-    throw new HfmsError("invalid_request", `bestOf is ${bestOf}, fewer than the ${n} answers asked for`, {
-      param: "bestOf",
-    });
-  }
-  return { made: bestOf ?? n, kept: n };
-}
-
 function checkEcho({ echo, raw, prompt }: GenerateRequest): void {
   if (!echo || (raw && typeof prompt === "string") || (typeof prompt === "object" && "tokens" in prompt))
     return;
@@ -234,12 +156,27 @@ function checkEcho({ echo, raw, prompt }: GenerateRequest): void {
   });
 }
 
+/** What only models with an encoder know. */
+const sourceTextParams = [
+  "beams",
+  "lengthPenalty",
+  "noRepeatNgramSize",
+  "sourceLanguage",
+  "targetLanguage",
+  "textTask",
+] as const;
+
+function refuseSourceTextParams({ manifest }: LoadedModel, request: GenerateRequest): void {
+  const param = sourceTextParams.find((name) => request[name] !== undefined);
+  if (param === undefined || (param === "beams" && request.beams === 1)) return;
+  throw new HfmsError("invalid_request", `${manifest.model} has no encoder: it knows no ${param}`, {
+    hint: "models that translate and summarize do, such as t5-small",
+    param,
+  });
+}
+
 /** What the request says goes before what the model's authors chose. */
 function sampling(request: GenerateRequest, defaults: SamplingParams): SamplingParams {
   const own = Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));
   return { ...defaults, ...own };
-}
-
-function rate(count: number, ms: number): number {
-  return count > 0 && ms > 0 ? (count * 1000) / ms : 0;
 }

@@ -45,8 +45,6 @@ const size = z.int().nonnegative();
  */
 const fields = z.looseObject({
   decoder_start_token_id: token.nullish(),
-  bos_token_id: z.unknown(),
-  pad_token_id: z.unknown(),
   num_beams: z.int().min(1).max(64).nullish(),
   length_penalty: z.number().nullish(),
   early_stopping: z.union([z.boolean(), z.literal("never")]).nullish(),
