@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { activationNames } from "../graph/blocks/activation.js";
+import { readRope } from "../graph/blocks/rope.js";
 import { count, parseWith, positions } from "./config.js";
 import { decoder } from "./decoder/architecture.js";
 import {
@@ -8,7 +9,6 @@ import {
   headSize,
   layerNorm,
   linears,
-  partialRope,
   queryKeyValue,
 } from "./decoder/gpt-like.js";
 import type { DecoderSpec, LayerSpec } from "./decoder/spec.js";
@@ -38,7 +38,10 @@ export const gptNeox: Architecture<DecoderSpec> = {
 
   parseConfig(raw) {
     // The share of a head that rotates and the base have had names of their own.
-    const config = parseWith(schema, { rope_theta: raw.rotary_emb_base, ...raw });
+    const config = parseWith(schema, {
+      ...{ rope_theta: raw.rotary_emb_base, partial_rotary_factor: raw.rotary_pct },
+      ...raw,
+    });
     const { hidden_size: hidden, num_attention_heads: heads, layer_norm_eps: epsilon } = config;
     const headDim = headSize(hidden, heads, "num_attention_heads");
     const layer = (index: number): LayerSpec => {
@@ -69,7 +72,7 @@ export const gptNeox: Architecture<DecoderSpec> = {
       hidden,
       contextLength: config.max_position_embeddings,
       embedding: { tokens: "embed_in" },
-      ropes: { rope: partialRope(config, headDim, 0.25) },
+      ropes: { rope: readRope(config, headDim, { partial: 0.25 }) },
       layers: Array.from({ length: config.num_hidden_layers }, (_, index) => layer(index)),
       norm: layerNorm("final_layer_norm", epsilon),
       head: { module: "embed_out", tied: config.tie_word_embeddings },

@@ -28,6 +28,7 @@ export const architectures: Record<string, () => Promise<Architecture>> = {
   layoutlm: async () => (await import("./layoutlm.js")).layoutlm as Architecture,
   dpr: async () => (await import("./dpr.js")).dpr as Architecture,
   gpt2: async () => (await import("./gpt2.js")).gpt2 as Architecture,
+  "openai-gpt": async () => (await import("./openai-gpt.js")).openaiGpt as Architecture,
   gptj: async () => (await import("./gptj.js")).gptj as Architecture,
   codegen: async () => (await import("./codegen.js")).codegen as Architecture,
   gpt_bigcode: async () => (await import("./gpt-bigcode.js")).gptBigcode as Architecture,

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { activationNames } from "../graph/blocks/activation.js";
 import type { HeadNorms } from "../graph/blocks/head-norm.js";
+import { readRope } from "../graph/blocks/rope.js";
 import { count, parseWith, positions } from "./config.js";
 import { decoder } from "./decoder/architecture.js";
-import { fusedHeads, headSize, layerNorm, linears, partialRope, queryKeyValue } from "./decoder/gpt-like.js";
+import { fusedHeads, headSize, layerNorm, linears, queryKeyValue } from "./decoder/gpt-like.js";
 import type { DecoderSpec, LayerSpec } from "./decoder/spec.js";
 import type { Architecture } from "./types.js";
 
@@ -65,7 +66,7 @@ export const persimmon: Architecture<DecoderSpec> = {
       hidden,
       contextLength: config.max_position_embeddings,
       embedding: { tokens: "embed_tokens" },
-      ropes: { rope: partialRope(raw, headDim, 0.5) },
+      ropes: { rope: readRope(raw, headDim, { partial: 0.5 }) },
       layers: Array.from({ length: config.num_hidden_layers }, (_, index) => layer(index)),
       norm: layerNorm("final_layernorm", epsilon),
       head: { module: "lm_head", tied: config.tie_word_embeddings },

@@ -10,6 +10,7 @@ A recipe is a dict:
     stored    optional: the tensors of the file out of the module's; absent: as save_pretrained writes them
     model     optional: how to make the module out of the configuration; absent: AutoModelForCausalLM
     load      optional: how to load it again from a folder; absent: from_pretrained
+    gguf      optional: the name of llama.cpp's architecture; the weights are written to model.gguf, too
 """
 
 import importlib
@@ -24,6 +25,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from . import decoder_types
+from .decoder_gguf import write_gguf
 from .decoders import all_logits, greedy_tokens, save_weights, write_reference
 from .numbers import fill, packed, rounded
 from .vocabularies import write_json
@@ -67,7 +69,10 @@ def make_decoder_type(directory: Path, recipe: dict) -> None:
             break
     else:
         raise SystemExit(f"{directory.name}: no seed gives safe margins")
-    save_weights(directory, recipe.get("stored", published)(model), dtype, recipe.get("shards", 1))
+    stored = recipe.get("stored", published)(model)
+    save_weights(directory, stored, dtype, recipe.get("shards", 1))
+    if "gguf" in recipe:
+        write_gguf(directory / "model.gguf", recipe["gguf"], config, stored)
     every = all_logits(model, prompts[1]["tokens"])
     loaded = recipe.get("load", load_model)(directory).float().eval()
     assert packed(all_logits(loaded, prompts[1]["tokens"])) == packed(every), f"{directory.name} does not survive saving"

@@ -1,6 +1,5 @@
 import { HfmsError } from "../../errors.js";
 import type { Activation } from "../../graph/blocks/activation.js";
-import { type Rope, readRope } from "../../graph/blocks/rope.js";
 import type { MetadataValue } from "../../weights/types.js";
 import { ggufNumber } from "../gguf.js";
 import { groupedParts, type Part, stackedParts } from "../parts.js";
@@ -27,20 +26,6 @@ export function headSize(width: number, heads: number, field: string): number {
     "unsupported_model",
     `config.json: ${field} is ${heads}: it must divide the width, ${width}`,
     { param: field },
-  );
-}
-
-/** Rotation of the first components of every head: a share of them, under the names that it has had. */
-export function partialRope(raw: Record<string, unknown>, headDim: number, share: number): Rope {
-  const parameters = (raw.rope_parameters ?? raw.rope_scaling ?? {}) as Record<string, unknown>;
-  const given = parameters.partial_rotary_factor ?? raw.partial_rotary_factor ?? raw.rotary_pct ?? share;
-  const rotaryDim = Math.trunc(headDim * Number(given));
-  if (rotaryDim > 0 && rotaryDim % 2 === 0 && rotaryDim <= headDim)
-    return { ...readRope(raw, headDim), rotaryDim };
-  throw new HfmsError(
-    "unsupported_model",
-    `config.json: partial_rotary_factor is ${JSON.stringify(given)} with heads of ${headDim}: pairs must rotate`,
-    { param: "partial_rotary_factor" },
   );
 }
 
@@ -156,7 +141,8 @@ export function gptGgufConfig(
     max_position_embeddings: number("context_length", 2048),
     layer_norm_eps: number("attention.layer_norm_epsilon", 1e-5),
     rope_theta: number("rope.freq_base", 10_000),
-    partial_rotary_factor: number("rope.dimension_count", hidden / heads) / (hidden / heads),
+    // A share that gives the count again when what is behind its point is cut off.
+    partial_rotary_factor: (number("rope.dimension_count", hidden / heads) + 0.5) / (hidden / heads + 0.5),
     tie_word_embeddings: !tensors.has("output.weight"),
   };
 }

@@ -114,7 +114,7 @@ def loaded_mpt(directory):
 
 
 TYPES = {
-    "gpt-neox": {"seed": 31000, "config": neox(torch_dtype="float16")},
+    "gpt-neox": {"seed": 31000, "gguf": "gptneox", "config": neox(torch_dtype="float16")},
     "gpt-neox-sequential": {
         "seed": 31050,
         "config": neox(
@@ -186,6 +186,7 @@ TYPES = {
     },
     "bloom": {
         "seed": 31600,
+        "gguf": "bloom",
         "config": {
             **IDS,
             "architectures": ["BloomForCausalLM"],
@@ -209,6 +210,7 @@ TYPES = {
     "falcon": {"seed": 31800, "config": falcon(torch_dtype="bfloat16")},
     "falcon-new": {
         "seed": 31850,
+        "gguf": "falcon",
         "config": falcon(
             new_decoder_architecture=True,
             hidden_size=64,
@@ -246,6 +248,7 @@ TYPES = {
     },
     "phi": {
         "seed": 32000,
+        "gguf": "phi2",
         "config": {
             **SMALL,
             "architectures": ["PhiForCausalLM"],
@@ -347,7 +350,7 @@ TYPES = {
     },
     "openai-gpt": {
         "seed": 32500,
-        "spread": {"tokens_embed": 0.15, "positions_embed": 0.3, "": 0.4},
+        "spread": {"tokens_embed": 0.3, "positions_embed": 0.8, "c_attn": 0.5, "": 0.15},
         "config": {
             **IDS,
             "architectures": ["OpenAIGPTLMHeadModel"],
