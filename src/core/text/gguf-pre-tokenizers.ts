@@ -15,12 +15,12 @@ export interface GgufPreTokenizer {
 }
 
 /** Throws unsupported_model for a name whose rules are not known: a near miss would give wrong tokens silently. */
-export function ggufPreTokenizer(name: string): GgufPreTokenizer {
+export function ggufPreTokenizer(name: string, file: string): GgufPreTokenizer {
   const found = rules.find((rule) => rule.names.includes(name));
   if (!found) {
     throw new HfmsError(
       "unsupported_model",
-      `the GGUF file's pre-tokenizer "${name}" (tokenizer.ggml.pre) is not supported`,
+      `${file}'s pre-tokenizer "${name}" (tokenizer.ggml.pre) is not supported`,
       {
         hint: "use the model's original repository, which has tokenizer.json",
       },

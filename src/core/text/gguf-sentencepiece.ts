@@ -24,8 +24,8 @@ export function scoredBytePair(gguf: GgufVocabulary): TokenizerJson {
 
 /** Gemma 4 and its kin: SentencePiece's alphabet, with merges that the file lists and no space before the text. */
 export function listedBytePair(gguf: GgufVocabulary): TokenizerJson {
-  const merges = strings(gguf.metadata, "merges");
-  if (!merges) throw new HfmsError("corrupt_file", "the GGUF file has no merges (tokenizer.ggml.merges)");
+  const merges = strings(gguf, "merges");
+  if (!merges) throw new HfmsError("corrupt_file", `${gguf.file} has no merges (tokenizer.ggml.merges)`);
   return markedBytePair(gguf, merges, false);
 }
 
@@ -68,7 +68,7 @@ function markedBytePair(
 
 /** T5's and XLM-RoBERTa's: the segmentation of the best sum of scores. */
 export function unigram(gguf: GgufVocabulary): TokenizerJson {
-  const { tokens, types, metadata } = gguf;
+  const { tokens, types } = gguf;
   const scores = scoresOf(gguf);
   const unknown = unknownOf(gguf);
   // Converters fill the vocabulary up to the embedding's rows with [PAD…] of a score far below all: those are no tokens.
@@ -77,7 +77,7 @@ export function unigram(gguf: GgufVocabulary): TokenizerJson {
     (least, score, id) => (types[id] === tokenTypes.unused ? least : Math.min(least, score)),
     0,
   );
-  const charsmap = numbers(metadata, "precompiled_charsmap");
+  const charsmap = numbers(gguf, "precompiled_charsmap");
   const metaspace: TaggedConfig = {
     type: "Metaspace",
     replacement: MARK,
@@ -108,10 +108,10 @@ export function unigram(gguf: GgufVocabulary): TokenizerJson {
   };
 }
 
-function scoresOf({ metadata, tokens }: GgufVocabulary): number[] {
-  const scores = numbers(metadata, "scores");
-  if (scores?.length !== tokens.length) {
-    throw new HfmsError("corrupt_file", "the GGUF file has no score for each token (tokenizer.ggml.scores)");
+function scoresOf(gguf: GgufVocabulary): number[] {
+  const scores = numbers(gguf, "scores");
+  if (scores?.length !== gguf.tokens.length) {
+    throw new HfmsError("corrupt_file", `${gguf.file} has no score for each token (tokenizer.ggml.scores)`);
   }
   return scores;
 }
@@ -119,6 +119,9 @@ function scoresOf({ metadata, tokens }: GgufVocabulary): number[] {
 function unknownOf({ roles, tokens, types }: GgufVocabulary): string | null {
   return roles.unk ?? tokens[types.indexOf(tokenTypes.unknown)] ?? null;
 }
+
+// SentencePiece's pieces have 16 characters, code models' runs of spaces 128. The ways to cut a token grow with its length.
+const MAX_MERGED = 256;
 
 /** Merges of the normal tokens, the highest score first; of equal ones the earlier token, then its earlier parts. */
 export function mergesByScore(
@@ -131,6 +134,7 @@ export function mergesByScore(
   });
   const merges: { id: number; left: number; right: number }[] = [];
   for (const [token, id] of ids) {
+    if (token.length > MAX_MERGED) continue;
     for (let at = 1; at < token.length; at++) {
       const left = ids.get(token.slice(0, at));
       const right = left === undefined ? undefined : ids.get(token.slice(at));

@@ -19,17 +19,17 @@ import type { TokenizerConfig, TokenizerJson } from "./types.js";
 /**
  * Rebuilds tokenizer.json and tokenizer_config.json from a GGUF file's metadata: byte-level BPE (`gpt2`), SentencePiece
  * BPE (`llama`, `gemma4`), Unigram (`t5`) and WordPiece (`bert`). A file that carries its tokenizer.json is taken at its
- * word. Others are refused with unsupported_model, damage with corrupt_file.
+ * word. Others are refused with unsupported_model, damage with corrupt_file; both name `file` and the key.
  */
-export function tokenizerFromGguf(metadata: ReadonlyMap<string, MetadataValue>): {
-  tokenizerJson: TokenizerJson;
-  tokenizerConfig: TokenizerConfig;
-} {
-  const gguf = readGgufVocabulary(metadata);
-  return { tokenizerJson: embeddedJson(metadata) ?? build(gguf), tokenizerConfig: configOf(gguf) };
+export function tokenizerFromGguf(
+  metadata: ReadonlyMap<string, MetadataValue>,
+  file = "the GGUF file",
+): { tokenizerJson: TokenizerJson; tokenizerConfig: TokenizerConfig } {
+  const gguf = readGgufVocabulary(metadata, file);
+  return { tokenizerJson: embeddedJson(gguf) ?? build(gguf), tokenizerConfig: configOf(gguf) };
 }
 
-function embeddedJson(metadata: ReadonlyMap<string, MetadataValue>): TokenizerJson | undefined {
+function embeddedJson({ file, metadata }: GgufVocabulary): TokenizerJson | undefined {
   const key = "tokenizer.huggingface.json";
   const value = metadata.get(key);
   if (typeof value !== "string") return undefined;
@@ -37,9 +37,9 @@ function embeddedJson(metadata: ReadonlyMap<string, MetadataValue>): TokenizerJs
     const json: unknown = JSON.parse(value);
     if (typeof json === "object" && json !== null && "model" in json) return json as TokenizerJson;
   } catch (cause) {
-    throw new HfmsError("corrupt_file", `the GGUF file's ${key} is not JSON`, { cause });
+    throw new HfmsError("corrupt_file", `${file}'s ${key} is not JSON`, { cause });
   }
-  throw new HfmsError("corrupt_file", `the GGUF file's ${key} is no tokenizer`);
+  throw new HfmsError("corrupt_file", `${file}'s ${key} is no tokenizer`);
 }
 
 function build(gguf: GgufVocabulary): TokenizerJson {
@@ -57,7 +57,7 @@ function build(gguf: GgufVocabulary): TokenizerJson {
     default:
       throw new HfmsError(
         "unsupported_model",
-        `the GGUF file's tokenizer "${gguf.model}" (tokenizer.ggml.model) is not supported`,
+        `${gguf.file}'s tokenizer "${gguf.model}" (tokenizer.ggml.model) is not supported`,
         {
           hint: "gpt2 (byte-level BPE), llama and gemma4 (SentencePiece BPE), t5 (Unigram) and bert (WordPiece) are",
         },
@@ -68,9 +68,9 @@ function build(gguf: GgufVocabulary): TokenizerJson {
 function bytePair(gguf: GgufVocabulary): TokenizerJson {
   const name = text(gguf, "pre") ?? "default";
   if (name === "gemma4") return listedBytePair(gguf);
-  const pre = ggufPreTokenizer(name);
-  const merges = strings(gguf.metadata, "merges") ?? (pre.merges_by_id ? mergesById(gguf) : undefined);
-  if (!merges) throw new HfmsError("corrupt_file", "the GGUF file has no merges (tokenizer.ggml.merges)");
+  const pre = ggufPreTokenizer(name, gguf.file);
+  const merges = strings(gguf, "merges") ?? (pre.merges_by_id ? mergesById(gguf) : undefined);
+  if (!merges) throw new HfmsError("corrupt_file", `${gguf.file} has no merges (tokenizer.ggml.merges)`);
   return {
     version: "1.0",
     truncation: null,

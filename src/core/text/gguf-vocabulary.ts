@@ -8,6 +8,8 @@ export const tokenTypes = { normal: 1, unknown: 2, control: 3, userDefined: 4, u
 
 /** What every kind of tokenizer in a GGUF file has. */
 export interface GgufVocabulary {
+  /** What the file is called in messages. */
+  file: string;
   metadata: ReadonlyMap<string, MetadataValue>;
   /** `tokenizer.ggml.model`: gpt2, llama, t5, bert … */
   model: string;
@@ -38,33 +40,38 @@ const usualRoles: Record<string, Partial<Record<Role, number>>> = {
 };
 
 /** Throws corrupt_file naming the key that is missing or wrong. */
-export function readGgufVocabulary(metadata: ReadonlyMap<string, MetadataValue>): GgufVocabulary {
+export function readGgufVocabulary(
+  metadata: ReadonlyMap<string, MetadataValue>,
+  file: string,
+): GgufVocabulary {
   const model = metadata.get("tokenizer.ggml.model");
   if (typeof model !== "string") {
-    throw new HfmsError("corrupt_file", "the GGUF file has no tokenizer (tokenizer.ggml.model)", {
+    throw new HfmsError("corrupt_file", `${file} has no tokenizer (tokenizer.ggml.model)`, {
       hint: "put the model's tokenizer.json beside it",
     });
   }
-  const tokens = strings(metadata, "tokens");
-  if (!tokens?.length)
-    throw new HfmsError("corrupt_file", "the GGUF file has no tokens (tokenizer.ggml.tokens)");
-  const types = numbers(metadata, "token_type") ?? tokens.map(() => tokenTypes.normal);
+  const source = { file, metadata };
+  const tokens = strings(source, "tokens");
+  if (!tokens?.length) throw new HfmsError("corrupt_file", `${file} has no tokens (tokenizer.ggml.tokens)`);
+  const types = numbers(source, "token_type") ?? tokens.map(() => tokenTypes.normal);
   if (types.length !== tokens.length) {
     throw new HfmsError(
       "corrupt_file",
-      `the GGUF file has ${tokens.length} tokens but ${types.length} token types (tokenizer.ggml.token_type)`,
+      `${file} has ${tokens.length} tokens but ${types.length} token types (tokenizer.ggml.token_type)`,
     );
   }
   const named = tokens.map((token, id) => (token === "" ? `[EMPTY_${id}]` : token));
-  return { metadata, model, tokens: named, types, roles: readRoles(metadata, model, named, types) };
+  const vocabulary = { file, metadata, model, tokens: named, types };
+  return { ...vocabulary, roles: readRoles(vocabulary) };
 }
 
-function readRoles(
-  metadata: ReadonlyMap<string, MetadataValue>,
-  model: string,
-  tokens: string[],
-  types: number[],
-): GgufVocabulary["roles"] {
+function readRoles({
+  file,
+  metadata,
+  model,
+  tokens,
+  types,
+}: Omit<GgufVocabulary, "roles">): GgufVocabulary["roles"] {
   const roles: GgufVocabulary["roles"] = {};
   for (const [role, keys] of Object.entries(roleKeys) as [Role, readonly string[]][]) {
     const key = keys.find((candidate) => metadata.has(`tokenizer.ggml.${candidate}`));
@@ -79,7 +86,7 @@ function readRoles(
     if (token === undefined) {
       throw new HfmsError(
         "corrupt_file",
-        `the GGUF file's ${role} token ${id} (tokenizer.ggml.${key}) is outside its ${tokens.length} tokens`,
+        `${file}'s ${role} token ${id} (tokenizer.ggml.${key}) is outside its ${tokens.length} tokens`,
       );
     }
     roles[role] = token;
@@ -143,24 +150,23 @@ export function flag(
   return typeof value === "boolean" ? value : otherwise;
 }
 
-export function strings(metadata: ReadonlyMap<string, MetadataValue>, key: string): string[] | undefined {
-  return list(metadata, key, (value) => typeof value === "string");
+export function strings(source: MetadataSource, key: string): string[] | undefined {
+  return list(source, key, (value) => typeof value === "string");
 }
 
-export function numbers(metadata: ReadonlyMap<string, MetadataValue>, key: string): number[] | undefined {
-  return list(metadata, key, (value) => typeof value === "number");
+export function numbers(source: MetadataSource, key: string): number[] | undefined {
+  return list(source, key, (value) => typeof value === "number");
 }
+
+type MetadataSource = Pick<GgufVocabulary, "file" | "metadata">;
 
 function list<T extends MetadataValue>(
-  metadata: ReadonlyMap<string, MetadataValue>,
+  { file, metadata }: MetadataSource,
   key: string,
   is: (value: MetadataValue) => value is T,
 ): T[] | undefined {
   const value = metadata.get(`tokenizer.ggml.${key}`);
   if (value === undefined) return undefined;
   if (Array.isArray(value) && value.every(is)) return value as T[];
-  throw new HfmsError(
-    "corrupt_file",
-    `the GGUF file's tokenizer.ggml.${key} is not a list of the right kind`,
-  );
+  throw new HfmsError("corrupt_file", `${file}'s tokenizer.ggml.${key} is not a list of the right kind`);
 }

@@ -1,6 +1,6 @@
 import { HfmsError } from "../errors.js";
 import { GgufWindow } from "./gguf-window.js";
-import { type ByteSource, corruptFile } from "./tensor-file.js";
+import { type ByteSource, corruptFile, quoted } from "./tensor-file.js";
 import type { MetadataValue } from "./types.js";
 
 export interface GgufHeader {
@@ -49,16 +49,21 @@ const littleEndianMagic = 0x4655_4747; // "GGUF"
 export async function readGgufHeader(source: ByteSource): Promise<GgufHeader> {
   const { file } = source;
   const window = new GgufWindow(source);
-  const { version, tensorCount, keyValueCount } = await window.readItem(() => readPreamble(file, window));
+  const { version, tensorCount, keyValueCount } = await window.readItem("the preamble", () =>
+    readPreamble(file, window),
+  );
   const metadata = new Map<string, MetadataValue>();
   for (let i = 0; i < keyValueCount; i++) {
-    const { key, value } = await window.readItem(() => readKeyValue(window));
-    if (metadata.has(key)) throw corruptFile(file, `is damaged: it has the key "${key}" twice`);
+    const field = `key ${i + 1} of ${keyValueCount}`;
+    const { key, value } = await window.readItem(field, () => readKeyValue(window));
+    if (metadata.has(key)) throw corruptFile(file, `is damaged: it has the key ${quoted(key)} twice`);
     metadata.set(key, value);
   }
   window.expectItems(tensorCount, MIN_TENSOR_BYTES, "tensors");
   const tensors: GgufTensorInfo[] = [];
-  for (let i = 0; i < tensorCount; i++) tensors.push(await window.readItem(() => readTensorInfo(window)));
+  for (let i = 0; i < tensorCount; i++) {
+    tensors.push(await window.readItem(`tensor ${i + 1} of ${tensorCount}`, () => readTensorInfo(window)));
+  }
   return { version, metadata, tensors, end: window.position };
 }
 
@@ -93,6 +98,7 @@ function readPreamble(file: string, window: GgufWindow) {
 
 function readKeyValue(window: GgufWindow): { key: string; value: MetadataValue } {
   const key = window.string(MAX_NAME_BYTES);
+  window.name(`key ${quoted(key)}`);
   return { key, value: readValue(window, window.u32(), 0) };
 }
 
@@ -179,9 +185,9 @@ function exactNumber(value: bigint): number | bigint {
 
 function readTensorInfo(window: GgufWindow): GgufTensorInfo {
   const name = window.string(MAX_NAME_BYTES);
+  window.name(`tensor ${quoted(name)}`);
   const rank = window.u32();
-  if (rank > MAX_DIMENSIONS)
-    window.fail(`has a tensor "${name}" of ${rank} dimensions; the limit is ${MAX_DIMENSIONS}`);
+  if (rank > MAX_DIMENSIONS) window.fail(`has ${rank} dimensions; the limit is ${MAX_DIMENSIONS}`);
   const dimensions: number[] = [];
   for (let i = 0; i < rank; i++) dimensions.push(window.size());
   return { name, dimensions, type: window.u32(), offset: window.size() };

@@ -17,6 +17,8 @@ export class GgufWindow {
   private start = 0;
   private at = 0;
   private readonly source: ByteSource;
+  /** What is being read, for messages: key "general.name", tensor 3 of 12. */
+  private field = "the preamble";
 
   constructor(source: ByteSource) {
     this.source = source;
@@ -27,10 +29,11 @@ export class GgufWindow {
     return this.start + this.at;
   }
 
-  /** Calls `read` until all that it needs is in memory. It must have no effects besides moving the window. */
-  async readItem<T>(read: () => T): Promise<T> {
+  /** Calls `read` until all that it needs is in memory. It must have no effects besides moving the window and `name`. */
+  async readItem<T>(field: string, read: () => T): Promise<T> {
     const itemStart = this.position;
     for (;;) {
+      this.field = field;
       try {
         return read();
       } catch (error) {
@@ -47,8 +50,13 @@ export class GgufWindow {
       this.fail(`says that ${count} ${what} follow, but it has only ${left} bytes left`);
   }
 
+  /** The item has said what it is called. */
+  name(field: string): void {
+    this.field = field;
+  }
+
   fail(what: string): never {
-    throw corruptFile(this.source.file, `is damaged: it ${what}`);
+    throw corruptFile(this.source.file, `is damaged at ${this.field}: it ${what}`);
   }
 
   u8(): number {
@@ -103,7 +111,7 @@ export class GgufWindow {
   private runOut(count: number): never {
     const { file, size } = this.source;
     if (this.position + count > size) {
-      throw corruptFile(file, `is cut off: it ends at byte ${size}, inside its header`);
+      throw corruptFile(file, `is cut off: it ends at byte ${size}, inside ${this.field}`);
     }
     throw windowEdge;
   }
@@ -114,7 +122,7 @@ export class GgufWindow {
     const wanted =
       itemStart === this.start && this.bytes.length > 0 ? this.bytes.length * 4 : FIRST_WINDOW_BYTES;
     if (wanted > MAX_ITEM_BYTES)
-      throw corruptFile(file, `has a header entry of more than ${MAX_ITEM_BYTES} bytes`);
+      throw corruptFile(file, `is damaged: ${this.field} has more than ${MAX_ITEM_BYTES} bytes`);
     const length = Math.min(Math.max(wanted, this.bytes.length), size - itemStart);
     this.bytes = Buffer.allocUnsafeSlow(length);
     this.view = new DataView(this.bytes.buffer, 0, length);

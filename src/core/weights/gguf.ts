@@ -9,6 +9,7 @@ import {
   corruptFile,
   type LocatedTensor,
   openTensorFile,
+  quoted,
   type TensorTable,
 } from "./tensor-file.js";
 import type { WeightFile, WeightFormat } from "./types.js";
@@ -22,9 +23,9 @@ export const gguf = {
 
 async function openGguf(file: string): Promise<WeightFile> {
   const parts = ggufParts(file);
-  if (parts.length > 1) return openSplitGguf(parts, (part) => openTensorFile(part, readTable));
+  if (parts.length > 1) return openSplitGguf(parts, (part) => openTensorFile(part, readGgufTable));
   return openTensorFile(file, async (source) => {
-    const table = await readTable(source);
+    const table = await readGgufTable(source);
     refuseLonePart(file, table.metadata);
     return table;
   });
@@ -34,14 +35,15 @@ const DEFAULT_ALIGNMENT = 32;
 // Real files use 32; a memory page, 65,536 bytes at most, is the largest that makes sense.
 const MAX_ALIGNMENT = 65_536;
 
-async function readTable(source: ByteSource): Promise<TensorTable> {
+/** Reads the header and checks that every tensor is inside the file. Throws as `openWeights` does. */
+export async function readGgufTable(source: ByteSource): Promise<TensorTable> {
   const header = await readGgufHeader(source);
   const alignment = readAlignment(source.file, header);
   const dataStart = Math.ceil(header.end / alignment) * alignment;
   const tensors = new Map<string, LocatedTensor>();
   for (const info of header.tensors) {
     if (tensors.has(info.name))
-      throw corruptFile(source.file, `is damaged: it has the tensor "${info.name}" twice`);
+      throw corruptFile(source.file, `is damaged: it has the tensor ${quoted(info.name)} twice`);
     tensors.set(info.name, locate(source, info, dataStart, alignment));
   }
   checkOverlap(source.file, tensors);
@@ -67,25 +69,25 @@ function locate(
   const dtype = dtypeOfGgmlType(type);
   if (dtype === undefined) {
     const typeName = ggmlTypeNames[type] ?? `the unknown ggml type ${type}`;
-    throw new HfmsError("unsupported_dtype", `${file} holds tensor "${name}" as ${typeName}`, {
+    throw new HfmsError("unsupported_dtype", `${file} holds tensor ${quoted(name)} as ${typeName}`, {
       hint: `GGUF types that are read: ${readableWeightTypes.join(", ")}; take the model's Q8_0 file or its safetensors`,
     });
   }
   const shape = info.dimensions.toReversed();
   const byteLength = tensorByteLength(dtype, shape);
   if (typeof byteLength !== "number")
-    throw corruptFile(file, `is damaged: tensor "${name}" ${byteLength.wrong}`);
+    throw corruptFile(file, `is damaged: tensor ${quoted(name)} ${byteLength.wrong}`);
   if (offset % alignment !== 0) {
     throw corruptFile(
       file,
-      `is damaged: tensor "${name}" is at ${offset}, which is not a multiple of ${alignment}`,
+      `is damaged: tensor ${quoted(name)} is at ${offset}, which is not a multiple of ${alignment}`,
     );
   }
   // Both are exact integers below 2^53, so their sum is at worst rounded, never small.
   if (dataStart + offset + byteLength > size) {
     throw corruptFile(
       file,
-      `is cut off: it has ${size} bytes, tensor "${name}" ends at ${dataStart + offset + byteLength}`,
+      `is cut off: it has ${size} bytes, tensor ${quoted(name)} ends at ${dataStart + offset + byteLength}`,
     );
   }
   return { name, dtype, shape, byteLength, offset: dataStart + offset };
@@ -98,7 +100,7 @@ function checkOverlap(file: string, tensors: Map<string, LocatedTensor>): void {
     if (tensor.offset < end) {
       throw corruptFile(
         file,
-        `is damaged: tensor "${tensor.name}" at byte ${tensor.offset} overlaps the one before it`,
+        `is damaged: tensor ${quoted(tensor.name)} at byte ${tensor.offset} overlaps the one before it`,
       );
     }
     end = tensor.offset + tensor.byteLength;

@@ -5,6 +5,7 @@ import {
   corruptFile,
   type LocatedTensor,
   openTensorFile,
+  quoted,
   readExactly,
   type TensorTable,
 } from "./tensor-file.js";
@@ -17,7 +18,7 @@ import type { MetadataValue, TensorDtype, WeightFormat } from "./types.js";
 export const safetensors = {
   name: "safetensors",
   matches: (file) => file.endsWith(".safetensors"),
-  open: (file) => openTensorFile(file, readTable),
+  open: (file) => openTensorFile(file, readSafetensorsTable),
 } satisfies WeightFormat;
 
 /** Same cap as @huggingface/hub and about a quarter of the reference implementation's; real headers are below 1 MB. */
@@ -44,7 +45,8 @@ const plainDtypes = [
   "BOOL",
 ] as const satisfies TensorDtype[];
 
-async function readTable(source: ByteSource): Promise<TensorTable> {
+/** Reads the header and checks that the tensors fill the file. Throws as `openWeights` does. */
+export async function readSafetensorsTable(source: ByteSource): Promise<TensorTable> {
   const { header, dataStart } = await readHeader(source);
   const metadata = new Map<string, MetadataValue>();
   const tensors = new Map<string, LocatedTensor>();
@@ -91,18 +93,18 @@ function readMetadata(file: string, entry: unknown, into: Map<string, MetadataVa
   if (!isObject(entry)) throw corruptFile(file, "has a __metadata__ that is not an object");
   for (const [key, value] of Object.entries(entry)) {
     if (typeof value !== "string")
-      throw corruptFile(file, `has a __metadata__ value that is not text: ${key}`);
+      throw corruptFile(file, `has a __metadata__ value that is not text: ${quoted(key)}`);
     into.set(key, value);
   }
 }
 
 function readEntry(file: string, name: string, entry: unknown, dataStart: number): LocatedTensor {
-  const corrupt = (what: string) => corruptFile(file, `is damaged: tensor "${name}" ${what}`);
+  const corrupt = (what: string) => corruptFile(file, `is damaged: tensor ${quoted(name)} ${what}`);
   if (!isObject(entry)) throw corrupt("has no description");
   const { dtype, shape, data_offsets: offsets } = entry as Record<string, unknown>;
   if (typeof dtype !== "string") throw corrupt("has no dtype");
   if (!isPlainDtype(dtype)) {
-    throw new HfmsError("unsupported_dtype", `${file} holds tensor "${name}" as ${dtype}`, {
+    throw new HfmsError("unsupported_dtype", `${file} holds tensor ${quoted(name)} as ${quoted(dtype)}`, {
       hint: `safetensors types that are read: ${plainDtypes.join(", ")}`,
     });
   }
@@ -133,7 +135,7 @@ function checkCoverage(
   for (const tensor of inOrder) {
     if (tensor.offset !== end) {
       const what = tensor.offset < end ? "overlaps the one before it" : "leaves a hole before it";
-      throw corruptFile(file, `is damaged: tensor "${tensor.name}" at byte ${tensor.offset} ${what}`);
+      throw corruptFile(file, `is damaged: tensor ${quoted(tensor.name)} at byte ${tensor.offset} ${what}`);
     }
     end += tensor.byteLength;
   }

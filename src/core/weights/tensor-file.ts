@@ -48,6 +48,13 @@ export function corruptFile(file: string, what: string, cause?: unknown): HfmsEr
   });
 }
 
+/** A name out of a file for a message: control characters escaped, and no longer than a line. */
+export function quoted(name: string): string {
+  return JSON.stringify(name.length > MAX_QUOTED ? `${name.slice(0, MAX_QUOTED)}…` : name);
+}
+
+const MAX_QUOTED = 100;
+
 /** Fills `target` from `position`. A file that ends earlier was cut while it was open: corrupt_file. */
 export async function readExactly(source: ByteSource, target: Uint8Array, position: number): Promise<void> {
   let done = 0;
