@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { readManifest } from "./graph-store.js";
 import type { LocalModel, ModelAbilities } from "./requests.js";
-import { readSentenceConfig } from "./text/sentence-transformers.js";
+import { isSentenceModel, readSentenceConfig } from "./text/sentence-transformers.js";
 
 /**
  * What a model on this machine can be asked, by what lies on the disk; nothing is loaded and nobody is asked. Of a model
@@ -18,7 +18,7 @@ export async function abilitiesOf(model: LocalModel): Promise<ModelAbilities> {
     templateOf(textDirectory),
     readSentenceConfig(textDirectory).catch(() => undefined),
   ]);
-  const tasks = manifest?.tasks ?? (await tasksOf(config));
+  const tasks = manifest?.tasks ?? (await tasksOf(config, files));
   const positions =
     manifest?.info.contextLength ?? numberOf(config, "max_position_embeddings", "n_positions");
   // Models of vectors may be made for less than they have positions for.
@@ -54,10 +54,12 @@ async function readConfig(directory: string): Promise<Record<string, unknown>> {
   }
 }
 
-async function tasksOf(config: Record<string, unknown>): Promise<string[]> {
+async function tasksOf(config: Record<string, unknown>, directory: string): Promise<string[]> {
   const { architectureOf, textConfig } = await import("./models/index.js");
+  const { asEncoder } = await import("./models/as-encoder.js");
   try {
-    const { tasks, headTasks } = await architectureOf(textConfig(config).model_type);
+    const architecture = await architectureOf(textConfig(config).model_type);
+    const { tasks, headTasks } = (await isSentenceModel(directory)) ? asEncoder(architecture) : architecture;
     return [...(headTasks?.(config) ?? []), ...tasks];
   } catch {
     return [];

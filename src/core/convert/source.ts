@@ -2,11 +2,13 @@ import fs from "node:fs/promises";
 import path from "node:path";
 import { HfmsError } from "../errors.js";
 import type { ModelWeights } from "../graph/model-weights.js";
+import { asEncoder } from "../models/as-encoder.js";
 import { architectureOf, modelTypeOfGguf, textConfig } from "../models/index.js";
 import { withParts } from "../models/parts.js";
 import { checkpointWeights, ggufWeights } from "../models/tensors.js";
 import type { Architecture, GraphInfo } from "../models/types.js";
 import type { SourceName } from "../requests.js";
+import { isSentenceModel } from "../text/sentence-transformers.js";
 import { readCheckpoint } from "../weights/quantized/checkpoint.js";
 import type { QuantizedCheckpoint } from "../weights/quantized/types.js";
 import type { WeightFile } from "../weights/types.js";
@@ -42,7 +44,8 @@ export async function readModel(
   }
   const whole = await readJson(path.join(source.directory, "config.json"));
   const config = textConfig(whole);
-  const architecture = await architectureOf(config.model_type);
+  const named = await architectureOf(config.model_type);
+  const architecture = (await isSentenceModel(source.directory)) ? asEncoder(named) : named;
   const checkpoint = await readCheckpoint(file, { ...config, ...whole }, source.weights);
   const stored = checkpointWeights(checkpoint, architecture, source.weights);
   const weights = withParts(

@@ -34,6 +34,8 @@ export interface Architecture<C = unknown> {
   /** The shapes that the configuration gives the weights; other ones are refused before the graph is built. */
   shapes(config: C): Shapes;
   build(g: GraphBuilder, config: C, ctx: BuildContext): GraphInfo;
+  /** The graph of the layers that read whole texts, of a model that otherwise writes some; absent: it can't be cut out. */
+  buildEncoder?(g: GraphBuilder, config: C, ctx: BuildContext): EncoderInfo;
 }
 
 /** How GGUF says what config.json and the PyTorch names say. */

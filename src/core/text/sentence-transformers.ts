@@ -52,6 +52,11 @@ export async function readSentenceConfig(directory: string): Promise<SentenceCon
   return { pooling, normalize, ...shared };
 }
 
+/** Whether a folder has sentence-transformers files that say how to make a text's vector. */
+export async function isSentenceModel(directory: string): Promise<boolean> {
+  return (await readText(path.join(directory, "modules.json"))) !== undefined;
+}
+
 /**
  * The class of the activation function that a cross-encoder's score goes through (Sigmoid, Identity), where
  * config_sentence_transformers.json names one; releases before 6 write it into config.json. Source: CrossEncoder.

@@ -10,6 +10,7 @@ A recipe is a dict:
     model     optional: how to make the module out of the configuration; absent: the class of `architectures`
     load      optional: how to load it again from a folder; absent: from_pretrained of that class
     rename    optional: the name that a tensor has in the file, out of the module's; absent: as save_pretrained writes it
+    files     optional: further JSON files, by name
     stored    optional: all tensors of the file, out of those that save_pretrained writes
 """
 
@@ -54,6 +55,8 @@ def make_encoder_type(directory: Path, recipe: dict) -> None:
     directory.mkdir(parents=True)
     config = recipe["config"]
     write_json(directory / "config.json", config)
+    for file, content in recipe.get("files", {}).items():
+        write_json(directory / file, content)
     dtype = getattr(torch, config["torch_dtype"])
     settings = transformers.AutoConfig.from_pretrained(directory)
     make = recipe.get("model", lambda read: model_class(config)._from_config(read, attn_implementation="eager"))

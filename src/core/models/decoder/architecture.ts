@@ -1,5 +1,6 @@
 import type { Architecture } from "../types.js";
 import { buildDecoder } from "./build.js";
+import { buildHiddenStates } from "./hidden-states.js";
 import { decoderShapes } from "./shapes.js";
 import type { DecoderSpec } from "./spec.js";
 
@@ -9,4 +10,8 @@ export const decoder = {
   prefixes: ["model."],
   shapes: decoderShapes,
   build: buildDecoder,
+  buildEncoder(g, spec, ctx) {
+    const { hidden, word, contextLength } = buildHiddenStates(g, spec, ctx);
+    return { kind: "encoder", hiddenSize: hidden, vocabularySize: word.rows, contextLength };
+  },
 } satisfies Partial<Architecture<DecoderSpec>>;

@@ -1,3 +1,4 @@
+import { HfmsError } from "../../errors.js";
 import { alibi } from "../../graph/blocks/alibi.js";
 import { causalAttention } from "../../graph/blocks/attention.js";
 import { decoderInputs } from "../../graph/blocks/decoder-inputs.js";
@@ -39,6 +40,15 @@ interface Stream {
 
 /** Composes the graph of a decoder. The cache, the inputs and the outputs are those of docs/graph.md. */
 export function buildDecoder(g: GraphBuilder, spec: DecoderSpec, ctx: BuildContext): DecoderInfo {
+  if (spec.sees === "both") {
+    throw new HfmsError(
+      "unsupported_model",
+      "the model's tokens see both sides of a text: it can't write any",
+      {
+        hint: "it makes embeddings; the repository lacks modules.json, which says how",
+      },
+    );
+  }
   const inputs = decoderInputs(g);
   const { x, table, positionIds, contextLength } = embed(g, spec, inputs, ctx);
   const ropes = ropesOf(g, spec, contextLength, ctx);

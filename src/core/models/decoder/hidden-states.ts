@@ -6,10 +6,10 @@ import { encoderInputs } from "../encoder/embed.js";
 import type { HiddenStates } from "../encoder/with-heads.js";
 import { buildLayers, linearOf, ropesOf } from "./build.js";
 import { embed } from "./embed.js";
-import type { AttentionSpec, EncoderLayersSpec } from "./spec.js";
+import type { AttentionSpec, LayersSpec } from "./spec.js";
 
 /** The graph of a spec's layers over whole texts, without a cache: its output is last_hidden_state. */
-export function buildHiddenStates(g: GraphBuilder, spec: EncoderLayersSpec, ctx: BuildContext): HiddenStates {
+export function buildHiddenStates(g: GraphBuilder, spec: LayersSpec, ctx: BuildContext): HiddenStates {
   const inputs = encoderInputs(g);
   const { x, table, segments, contextLength } = embed(g, spec, inputs, ctx);
   const ropes = ropesOf(g, spec, contextLength, ctx);

@@ -23,16 +23,15 @@ export interface DecoderSpec {
   /** Behind the last layer; absent where layers norm their own sums. */
   norm?: NormSpec;
   head: HeadSpec;
+  /** Tokens see both sides of a text, and a window reaches to both; such a model writes nothing. */
+  sees?: "both";
 }
 
 /** All but the head. */
 export type LayersSpec = Omit<DecoderSpec, "head">;
 
 /** Layers whose last hidden states are the output. */
-export type EncoderLayersSpec = LayersSpec & {
-  /** What a token sees: what stands before it, as in a decoder, or both sides. A window reaches to both sides, then. */
-  sees: "before" | "both";
-};
+export type EncoderLayersSpec = LayersSpec & Pick<Required<DecoderSpec>, "sees">;
 
 /** A norm and its module; a norm without weights has its scope's name only. */
 export type NormSpec = {
