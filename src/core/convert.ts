@@ -22,6 +22,7 @@ import {
 import { takeLock } from "./hub/lock.js";
 import type { GraphInfo } from "./models/types.js";
 import type { Dtype, ProgressEvent } from "./requests.js";
+import type { TokenizerFiles } from "./text/tokenizer-files.js";
 import { openWeights } from "./weights/index.js";
 import type { WeightFile } from "./weights/types.js";
 
@@ -82,6 +83,8 @@ async function* build(
   const { g, info, prefill } = plan.build();
   const layout = g.layout();
   const manifest = await describe(source, plan, { info, prefill: prefill !== undefined, size: layout.size });
+  // Before the weights: what can't be read should not cost minutes.
+  const text = manifest.ownText ? await readText(source, plan.file) : undefined;
   const aside = `${directory}.tmp`;
   let failed = false;
   try {
@@ -93,7 +96,7 @@ async function* build(
     if (prefill) await fs.writeFile(path.join(aside, PREFILL_FILE), prefill.encode(WEIGHTS_FILE, metadata));
     for (const [name, graph] of g.graphs)
       await fs.writeFile(path.join(aside, `${name}.onnx`), graph.encode(WEIGHTS_FILE, metadata));
-    if (manifest.ownText) await writeText(aside, plan.file);
+    if (text) await writeText(aside, text);
     await fs.writeFile(path.join(aside, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
     throwIfAborted(signal);
     await publishGraph(aside, directory);
@@ -133,9 +136,15 @@ async function describe(
 }
 
 /** A GGUF file carries its tokenizer in its metadata. */
-async function writeText(directory: string, file: WeightFile): Promise<void> {
+async function readText(source: ConversionSource, file: WeightFile): Promise<TokenizerFiles> {
   const { tokenizerFromGguf } = await import("./text/gguf-tokenizer.js");
-  const { tokenizerJson, tokenizerConfig } = tokenizerFromGguf(file.metadata);
+  return tokenizerFromGguf(file.metadata, source.weights);
+}
+
+async function writeText(
+  directory: string,
+  { tokenizerJson, tokenizerConfig }: TokenizerFiles,
+): Promise<void> {
   await fs.writeFile(path.join(directory, "tokenizer.json"), JSON.stringify(tokenizerJson));
   await fs.writeFile(path.join(directory, "tokenizer_config.json"), JSON.stringify(tokenizerConfig));
 }

@@ -4,6 +4,7 @@ import type { GraphManifest } from "../graph-store.js";
 import { readAnswering, readTasks } from "../models/encoder-decoder/answering.js";
 import type { Architecture } from "../models/types.js";
 import type { SamplingParams } from "../requests.js";
+import { ggufStopTokens } from "../text/gguf-stop-tokens.js";
 import type { WeightFile } from "../weights/types.js";
 import { type ConversionSource, readJson } from "./source.js";
 
@@ -14,8 +15,7 @@ export async function readGeneration(
   config: Record<string, unknown>,
 ): Promise<Pick<GraphManifest, "stopTokens" | "sampling">> {
   if (source.weights.endsWith(".gguf")) {
-    const ids = ["eos", "eot", "eom"].map((name) => file.metadata.get(`tokenizer.ggml.${name}_token_id`));
-    return { stopTokens: tokenIds(ids), sampling: {} };
+    return { stopTokens: ggufStopTokens(file.metadata), sampling: {} };
   }
   const generation = (await generationConfig(source)) ?? {};
   const number = (key: string) =>
