@@ -1,7 +1,9 @@
 import type { AddedTokenConfig } from "./types.js";
 
 /** A stretch of text, or a token that stood in it. `start` is where it began in the text that was split. */
-export type Section = { text: string; start: number; id?: undefined } | { id: number };
+export type Section =
+  | { text: string; start: number; id?: undefined }
+  | { id: number; start: number; end: number };
 
 const WORD_CHARACTER = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
 
@@ -48,7 +50,7 @@ export class AddedTokenFinder {
       if (token.config.lstrip) while (from > end && isSpace(text, from - 1)) from--;
       if (token.config.rstrip) while (to < text.length && isSpace(text, to)) to++;
       if (from > end) sections.push({ text: text.slice(end, from), start: end });
-      sections.push({ id: token.config.id });
+      sections.push({ id: token.config.id, start: from, end: to });
       end = to;
       this.#start.lastIndex = to;
     }

@@ -6,6 +6,8 @@ export interface PostProcessor {
   /** Around one sequence. */
   before: number[];
   after: number[];
+  /** Spaces that a token begins or ends with are not part of its place in the text. */
+  trimOffsets: boolean;
   /** The ids of one sequence or two with special tokens, and the segment that each id is part of. */
   join(first: readonly number[], second?: readonly number[]): TokenRow;
 }
@@ -23,8 +25,17 @@ export function compilePostProcessor(
   return {
     before: idsOf(single.slice(0, place)),
     after: idsOf(single.slice(place + 1)),
+    trimOffsets: trims(config),
     join: (first, second) => fill(second === undefined ? single : pairTemplate(), [first, second ?? []]),
   };
+}
+
+/** Steps of byte-level tokenizers trim unless they say otherwise. */
+function trims(config: TaggedConfig | null | undefined): boolean {
+  if (config?.type === "Sequence") return ((config.processors ?? []) as TaggedConfig[]).some(trims);
+  return (
+    (config?.type === "ByteLevel" || config?.type === "RobertaProcessing") && config.trim_offsets !== false
+  );
 }
 
 /** What stands in a row, in order: special tokens, and places for the sequences. `type` is the segment. */

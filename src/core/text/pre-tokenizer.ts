@@ -8,6 +8,8 @@ export type PreTokenize = (text: string, first: boolean) => string[];
 
 export interface PreTokenizer {
   split: PreTokenize;
+  /** What `split` does, one after the other. */
+  steps: readonly PreTokenize[];
   /** The words must be read as bytes of the byte-level alphabet (the model does it, on ids). */
   byteLevel: boolean;
 }
@@ -37,11 +39,12 @@ export function compilePreTokenizer(
     if (step.type !== "ByteLevel" || (byteLevel && index === steps.length - 1)) return split;
     return (text: string, first: boolean) => split(text, first).map(toByteLevel);
   });
-  if (splits.length === 0) return { split: (text) => [text], byteLevel };
-  if (splits.length === 1) return { split: splits[0], byteLevel };
+  if (splits.length === 0) return { split: (text) => [text], steps: splits, byteLevel };
+  if (splits.length === 1) return { split: splits[0], steps: splits, byteLevel };
   const [head, ...tail] = splits;
   return {
     byteLevel,
+    steps: splits,
     split: (text, first) =>
       tail.reduce(
         (words, split) => words.flatMap((word, index) => split(word, first && index === 0)),

@@ -7,6 +7,7 @@ import { loadPatterns } from "./patterns.js";
 import { compilePostProcessor } from "./post-processor.js";
 import { compilePreTokenizer } from "./pre-tokenizer.js";
 import { contentOf } from "./special-tokens.js";
+import { placeTokens } from "./token-places.js";
 import { readTokenizerFiles } from "./tokenizer-files.js";
 import type {
   AddedTokenConfig,
@@ -55,6 +56,8 @@ export async function createTokenizer(json: TokenizerJson, config: TokenizerConf
       added.filter((token) => token.normalized),
       (token) => normalize(token.content),
     );
+    const trim = surrounding.trimOffsets;
+    const parts = { config: json.model, verbatim, normalized, normalize, preTokenizer, model, tokens, trim };
     const special = new Set(added.filter((token) => token.special).map((token) => token.id));
     const addedIds = new Set(added.map((token) => token.id));
 
@@ -79,6 +82,7 @@ export async function createTokenizer(json: TokenizerJson, config: TokenizerConf
         return ids;
       },
       join: surrounding.join,
+      locate: (text) => placeTokens(text, parts),
       decode(ids, { skipSpecialTokens = false } = {}) {
         const detokenizer = new Detokenizer(tokenizer, { skipSpecialTokens });
         let text = "";

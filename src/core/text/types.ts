@@ -17,6 +17,8 @@ export interface Tokenizer {
    * `skipSpecialTokens`. An id outside the vocabulary has no text.
    */
   decode(ids: readonly number[], options?: { skipSpecialTokens?: boolean }): string;
+  /** Tokens of a text without special ones around it, and where each stands. */
+  locate(text: string): PlacedToken[];
   tokenToId(token: string): number | undefined;
   idToToken(id: number): string | undefined;
   isSpecial(id: number): boolean;
@@ -40,6 +42,15 @@ export interface Tokenizer {
 export interface TokenRow {
   ids: number[];
   typeIds: number[];
+}
+
+/** A token, and where it stands in the text: UTF-16 units [start, end), as JavaScript counts. */
+export interface PlacedToken {
+  id: number;
+  start: number;
+  end: number;
+  /** Which of the words that the text was split into it is part of; 0 and on. */
+  word: number;
 }
 
 /** A tagged object out of tokenizer.json (normalizer, pre_tokenizer, post_processor, decoder). */
