@@ -133,11 +133,11 @@ export async function modelInfo(
     contextLength: manifest?.info.contextLength ?? number("max_position_embeddings", "n_positions"),
     vocabularySize: manifest?.info.vocabularySize ?? number("vocab_size"),
     layers:
-      (manifest?.info.kind === "decoder" ? manifest.info.layers : undefined) ??
+      (manifest && "layers" in manifest.info ? manifest.info.layers : undefined) ??
       number("num_hidden_layers", "n_layer"),
     hiddenSize:
       number("hidden_size", "n_embd") ??
-      (manifest?.info.kind === "encoder" ? manifest.info.hiddenSize : undefined),
+      (manifest && "hiddenSize" in manifest.info ? manifest.info.hiddenSize : undefined),
     chatTemplate: textDirectory === undefined ? undefined : await hasChatTemplate(textDirectory),
     runnable: runs
       ? { yes: true, reason: `hfms builds ${type} graphs; they run on the CPU` }

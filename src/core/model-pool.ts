@@ -386,6 +386,9 @@ async function close(runner: LoadedModel["runner"]): Promise<void> {
 /** The command for each task. */
 const commands: Record<string, string> = {
   "text-generation": "run",
+  "text2text-generation": "run",
+  summarization: "run",
+  translation: "run",
   "text-classification": "run",
   "text-ranking": "rank",
   "feature-extraction": "embed",

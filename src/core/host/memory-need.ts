@@ -24,7 +24,7 @@ export function preparedModel({ directory, manifest }: BuiltModel): PreparedMode
  * behind a prompt of 1,400 tokens in fp32, int8 and int4 (bench/hosts.ts); with a cache of int8, 3 to 16 %.
  */
 function memoryNeed({ weightsSize, info, prefill, kvCacheDtype }: BuiltModel["manifest"]): number {
-  const perToken = info.kind === "decoder" ? KvCache.positionBytes(info) : 0;
+  const perToken = info.kind === "encoder" ? 0 : KvCache.positionBytes(info);
   const cache = perToken * Math.min(info.contextLength, EXPECTED_TOKENS);
   // The runtime packs matrices anew for its kernels; the graph for prompts reads the file's own beside them.
   const weights = weightsSize * (prefill ? 2 : 1);
