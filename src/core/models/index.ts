@@ -69,6 +69,14 @@ export const architectures: Record<string, () => Promise<Architecture>> = {
   jina_embeddings_v3: async () => (await import("./jina-embeddings-v3.js")).jinaEmbeddingsV3 as Architecture,
   new: async () => (await import("./new.js")).newModel as Architecture,
   nomic_bert: async () => (await import("./nomic-bert.js")).nomicBert as Architecture,
+  gemma: async () => (await import("./gemma.js")).gemma as Architecture,
+  gemma2: async () => (await import("./gemma2.js")).gemma2 as Architecture,
+  gemma3_text: async () => (await import("./gemma3-text.js")).gemma3Text as Architecture,
+  vaultgemma: async () => (await import("./vaultgemma.js")).vaultgemma as Architecture,
+  phi3: async () => (await import("./phi3.js")).phi3 as Architecture,
+  olmo: async () => (await import("./olmo.js")).olmo as Architecture,
+  olmo2: async () => (await import("./olmo2.js")).olmo2 as Architecture,
+  olmo3: async () => (await import("./olmo3.js")).olmo3 as Architecture,
 };
 
 /** Throws unsupported_model naming the type and listing what is supported. */

@@ -2,15 +2,9 @@ import { z } from "zod";
 import { readRope } from "../graph/blocks/rope.js";
 import { count, parseWith } from "./config.js";
 import { decoder } from "./decoder/architecture.js";
+import { setHeadNorms } from "./decoder/changes.js";
 import { qwenWindowFields, setQwenWindows } from "./decoder/layer-types.js";
-import {
-  headDimOf,
-  llamaGguf,
-  llamaSchema,
-  llamaSpec,
-  setBiases,
-  setHeadNorms,
-} from "./decoder/llama-like.js";
+import { headDimOf, llamaGguf, llamaSchema, llamaSpec, setBiases } from "./decoder/llama-like.js";
 import type { DecoderSpec } from "./decoder/spec.js";
 import type { Architecture } from "./types.js";
 

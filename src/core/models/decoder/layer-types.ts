@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { HfmsError } from "../../errors.js";
+import { type Rope, readRope } from "../../graph/blocks/rope.js";
 import { count } from "../config.js";
 import type { DecoderSpec, LayerSpec } from "./spec.js";
 
@@ -68,4 +69,47 @@ export function setQwenWindows(
     layerTypesOf(config, (index) => index < first),
     window,
   );
+}
+
+/** config.json's name of a rotation's base in files older than `rope_parameters`, and its default. */
+interface RopeBase {
+  field: string;
+  theta: number;
+}
+
+/**
+ * The rotations of models that have another one for layers with a window. Old files have a base for each, and scaling
+ * concerns layers that see everything; new ones have parameters by layer type.
+ */
+export function readRopes(
+  raw: Record<string, unknown>,
+  headDim: number,
+  { full, sliding }: { full: RopeBase; sliding: RopeBase },
+): Record<LayerType, Rope> {
+  const nested = raw.rope_parameters as Record<string, unknown> | null | undefined;
+  const { max_position_embeddings } = raw;
+  const own = {
+    max_position_embeddings,
+    rope_theta: raw[sliding.field],
+    rope_parameters: nested?.sliding_attention,
+  };
+  return {
+    full_attention: readRope({ ...raw, rope_theta: raw[full.field] }, headDim, {
+      theta: full.theta,
+      layerType: "full_attention",
+    }),
+    sliding_attention: readRope(own, headDim, { theta: sliding.theta }),
+  };
+}
+
+/** Gives every layer the rotation of its type, which has the type's name. */
+export function setRopes(
+  spec: DecoderSpec,
+  types: readonly LayerType[],
+  ropes: Partial<Record<LayerType, Rope>>,
+): void {
+  for (const [index, { attention }] of spec.layers.entries())
+    attention.rope = ropes[types[index]] && types[index];
+  const used = Object.entries(ropes).filter(([type]) => types.includes(type as LayerType));
+  spec.ropes = Object.fromEntries(used);
 }

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { HeadNorms } from "../../graph/blocks/head-norm.js";
 import type { Rope } from "../../graph/blocks/rope.js";
 import type { MetadataValue } from "../../weights/types.js";
 import { count, positions } from "../config.js";
@@ -27,7 +26,7 @@ type Fields = z.infer<typeof fields>;
 /** The schema of llama-like fields with a model's own ones, and the rules that join them. */
 export function llamaSchema<S extends z.ZodRawShape>(own: S) {
   return z
-    .looseObject({ ...llamaFields, ...own })
+    .looseObject({ ...llamaFields, ...own } as Omit<typeof llamaFields, keyof S> & S)
     .refine((config) => Number.isInteger(headDimOf(config as unknown as Fields)), {
       path: ["num_attention_heads"],
       message: "it must divide hidden_size",
@@ -99,17 +98,6 @@ export function setBiases(
     const up = mlp.kind === "gated" ? mlp.gateUp : mlp.up;
     up.bias = biases.mlp;
     mlp.down.bias = biases.mlp;
-  }
-}
-
-/** Norms q and k of every layer; the modules stand beside q_proj. */
-export function setHeadNorms(
-  spec: DecoderSpec,
-  { modules = ["q_norm", "k_norm"], ...norms }: Omit<HeadNorms, "query" | "key"> & { modules?: string[] },
-): void {
-  for (const { name, attention } of spec.layers) {
-    const [query, key] = modules.map((module) => [`${name}.self_attn.${module}.weight`]);
-    attention.norms = { ...norms, query, key };
   }
 }
 

@@ -125,4 +125,19 @@ TYPES = {
             "torch_dtype": "float16",
         },
     },
+    "phi3": {
+        "seed": 30700,
+        "config": {
+            **SMALL,
+            "architectures": ["Phi3ForCausalLM"],
+            "model_type": "phi3",
+            "hidden_size": 32,
+            "num_attention_heads": 2,
+            "original_max_position_embeddings": 128,
+            "partial_rotary_factor": 0.75,
+            "sliding_window": 12,
+            "tie_word_embeddings": True,
+            "torch_dtype": "bfloat16",
+        },
+    },
 }
