@@ -47,7 +47,8 @@ async function readLocal(location: string, quant?: string): Promise<Repository> 
       })
     : await partsOf(location);
   return {
-    id: location,
+    // One name for a model, whichever of its parts was given.
+    id: stats.isDirectory() ? location : path.join(directory, files[0].path),
     source: "local",
     revision: await contentKey(directory, files),
     directory,

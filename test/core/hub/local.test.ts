@@ -80,8 +80,9 @@ describe("a part of a split GGUF model", () => {
     const directory = await folder();
     for (const part of parts) await writeFile(path.join(directory, part), "GGUF");
     for (const part of parts) {
-      const { files } = await resolve(path.join(directory, part));
+      const { files, id } = await resolve(path.join(directory, part));
       expect(files.map((file) => file.path)).toEqual(parts);
+      expect(id).toBe(path.join(directory, parts[0]));
     }
   });
 
