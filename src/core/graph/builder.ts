@@ -159,6 +159,27 @@ export class GraphBuilder {
     return values;
   }
 
+  /**
+   * An If: one of two graphs runs, and gives one value. They see every value before them; what they declare (weights,
+   * constants) is the whole graph's.
+   */
+  choice(
+    condition: Value,
+    branches: { met(g: GraphBuilder): Value; otherwise(g: GraphBuilder): Value },
+    of: { type: ElementType; shape: readonly Dimension[] },
+  ): Value {
+    const branch = (name: string, build: (g: GraphBuilder) => Value): { graph: GraphProto } => {
+      const { initializers } = this.#shared.graph;
+      // Constants go where other branches find them, too.
+      const graph: GraphProto = { name, nodes: [], initializers, inputs: [], outputs: [] };
+      const value = build(new GraphBuilder({ ...this.#shared, graph }, this.#path, this.#repeats));
+      graph.outputs.push({ name: value, ...of });
+      return { graph: { ...graph, initializers: [] } };
+    };
+    const then_branch = branch("then", branches.met);
+    return this.node("If", [condition], { then_branch, else_branch: branch("else", branches.otherwise) });
+  }
+
   /** A small constant, written into the graph itself; equal constants are one. */
   constant(type: ElementType, shape: readonly number[], data: readonly number[]): Value {
     const key = `/model/constants/${type.toUpperCase()}/[${shape}]/[${data}]`;

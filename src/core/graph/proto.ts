@@ -30,7 +30,10 @@ export interface NodeProto {
 }
 
 /** A whole number becomes an INT; write `{ float: 1 }` for a FLOAT that happens to be whole. */
-export type Attributes = Record<string, number | string | number[] | { float: number }>;
+export type Attributes = Record<
+  string,
+  number | string | number[] | { float: number } | { graph: GraphProto }
+>;
 
 export interface TensorProto {
   name: string;
@@ -51,7 +54,7 @@ export interface ValueInfo {
   shape: readonly Dimension[];
 }
 
-const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, ints: 7 };
+const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, graph: 5, ints: 7 };
 const EXTERNAL = 1;
 
 export function encodeModel(model: ModelProto): Uint8Array {
@@ -96,6 +99,9 @@ function writeAttribute(w: BinaryWriter, name: string, value: Attributes[string]
   } else if (typeof value === "string") {
     string(w, 4, value);
     int(w, 20, ATTRIBUTE_TYPE.string);
+  } else if (typeof value === "object" && "graph" in value) {
+    message(w, 6, () => writeGraph(w, value.graph));
+    int(w, 20, ATTRIBUTE_TYPE.graph);
   } else if (typeof value === "number" && Number.isInteger(value)) {
     int(w, 3, value);
     int(w, 20, ATTRIBUTE_TYPE.int);

@@ -1,0 +1,119 @@
+import { z } from "zod";
+import { experts } from "../../graph/blocks/experts.js";
+import { type Linear, linear } from "../../graph/blocks/linear.js";
+import { gatedMlp } from "../../graph/blocks/mlp.js";
+import { count } from "../config.js";
+import type { Shapes } from "../shapes.js";
+import type { LayerSpec, OwnMlpSpec } from "./spec.js";
+
+/** Modules of a gated MLP: gate and up, or one that has the rows of both. */
+interface MlpModules {
+  inner: number;
+  gateUp: string[];
+  down: string;
+}
+
+/** A mixture of gated MLPs, and perhaps one that every token goes to. */
+export interface Mixture {
+  hidden: number;
+  count: number;
+  perToken: number;
+  router: string;
+  /** A token's shares add up to 1. */
+  normalized: boolean;
+  expert(index: number): MlpModules;
+  /** Of all tokens; `gate` says by a sigmoid how much of it is taken. */
+  shared?: MlpModules & { gate: string };
+}
+
+/** Which layers are mixtures: all; or every `decoder_sparse_step`th one that `mlp_only_layers` does not name. */
+export const sparseFields = {
+  num_experts: count.max(4096),
+  num_experts_per_tok: count,
+  moe_intermediate_size: count,
+  norm_topk_prob: z.boolean().default(false),
+  decoder_sparse_step: count.default(1),
+  mlp_only_layers: z.array(z.int().nonnegative()).nullish(),
+};
+
+/** Whether Qwen's layer of this index is a mixture. */
+export function isSparse(
+  {
+    decoder_sparse_step: step,
+    mlp_only_layers: dense,
+  }: { decoder_sparse_step: number; mlp_only_layers?: number[] | null },
+  index: number,
+): boolean {
+  return !dense?.includes(index) && (index + 1) % step === 0;
+}
+
+/** Experts and router under the names that most models have; `scope` is the MLP's in a layer. */
+export function usualMixture(
+  { name }: LayerSpec,
+  {
+    inner,
+    scope = "mlp",
+    ...of
+  }: Pick<Mixture, "hidden" | "count" | "perToken" | "normalized"> & {
+    inner: number;
+    scope?: string;
+  },
+): Mixture {
+  const at = `${name}.${scope}`;
+  return {
+    ...of,
+    router: `${at}.gate`,
+    expert(index) {
+      const expert = `${at}.experts.${index}`;
+      return { inner, gateUp: [`${expert}.gate_proj`, `${expert}.up_proj`], down: `${expert}.down_proj` };
+    },
+  };
+}
+
+/** The mixture as a layer's MLP; SwiGLU. */
+export function mixtureMlp(of: Mixture): OwnMlpSpec {
+  const { hidden, shared } = of;
+  return {
+    kind: "own",
+    build(g, x, ctx) {
+      // What an expert sees is a few tokens: turning its matrices into floats would cost more than it saves.
+      const few = { ...ctx, compute: "blocks" as const };
+      const y = experts(
+        g,
+        x,
+        {
+          ...of,
+          router: { tensor: `${of.router}.weight` },
+          expert: (at, index, rows) => gatedMlp(at, rows, linearsOf(of.expert(index)), few),
+        },
+        ctx,
+      );
+      if (!shared) return { y };
+      const at = g.at("shared_expert");
+      const all = gatedMlp(at, x, linearsOf(shared), ctx).y;
+      const gate = linear(at, "gate", x, { role: "classifier", tensors: [`${shared.gate}.weight`] }, ctx);
+      return { y: g.node("Add", [y, g.node("Mul", [all, g.node("Sigmoid", [gate])])]) };
+    },
+    shapes: {
+      [of.router]: [of.count, hidden],
+      ...Object.assign(
+        {},
+        ...Array.from({ length: of.count }, (_, index) => mlpShapes(of.expert(index), hidden)),
+      ),
+      ...(shared && { [shared.gate]: [1, hidden], ...mlpShapes(shared, hidden) }),
+    },
+  };
+}
+
+function linearsOf({ gateUp, down }: MlpModules) {
+  const of = (role: "mlp_up" | "mlp_down", modules: string[]): Linear => ({
+    role,
+    tensors: modules.map((module) => `${module}.weight`),
+  });
+  return { gateUp: of("mlp_up", gateUp), down: of("mlp_down", [down]), activation: "silu" as const };
+}
+
+function mlpShapes({ inner, gateUp, down }: MlpModules, hidden: number): Shapes {
+  const rows = gateUp.length === 1 ? 2 * inner : inner;
+  return { ...Object.fromEntries(gateUp.map((module) => [module, [rows, hidden]])), [down]: [hidden, inner] };
+}

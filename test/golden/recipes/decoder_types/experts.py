@@ -1,0 +1,64 @@
+"""Decoders with mixtures of experts."""
+
+SMALL = {
+    "hidden_size": 32,
+    "intermediate_size": 32,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "num_hidden_layers": 2,
+    "max_position_embeddings": 96,
+    "rms_norm_eps": 1e-6,
+    "vocab_size": 112,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+    "hidden_act": "silu",
+    "rope_theta": 10000.0,
+    "tie_word_embeddings": False,
+}
+
+# The router's choices must be clear, too: its weights are wide.
+SPREAD = {
+    "embed": 0.15,
+    "lm_head": 0.15,
+    "mlp.gate.": 0.8,
+    "router": 0.8,
+    "q_proj": 0.3,
+    "k_proj": 0.3,
+    "": 0.25,
+}
+
+QWEN = {
+    "num_experts": 5,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 32,
+    "decoder_sparse_step": 1,
+    "use_sliding_window": False,
+}
+
+
+def recipe(seed: int, name: str, kind: str, **fields) -> dict:
+    config = {**SMALL, "architectures": [name], "model_type": kind, **fields}
+    return {"seed": seed, "spread": SPREAD, "config": config}
+
+
+TYPES = {
+    "mixtral": recipe(
+        33000, "MixtralForCausalLM", "mixtral",
+        num_local_experts=4, num_experts_per_tok=2, sliding_window=8, torch_dtype="bfloat16",
+    ),
+    "qwen2-moe": recipe(
+        33100, "Qwen2MoeForCausalLM", "qwen2_moe",
+        **QWEN, shared_expert_intermediate_size=48, norm_topk_prob=False, mlp_only_layers=[0], num_hidden_layers=3,
+        torch_dtype="float16",
+    ),
+    "qwen3-moe": recipe(
+        33200, "Qwen3MoeForCausalLM", "qwen3_moe",
+        **{**QWEN, "num_experts": 6, "num_experts_per_tok": 3}, head_dim=16, norm_topk_prob=True,
+        tie_word_embeddings=True, torch_dtype="bfloat16",
+    ),
+    "olmoe": recipe(
+        33300, "OlmoeForCausalLM", "olmoe",
+        num_experts=4, num_experts_per_tok=2, norm_topk_prob=False, torch_dtype="float16",
+    ),
+}  # fmt: skip
