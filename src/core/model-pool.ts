@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import type { Config } from "./config.js";
@@ -28,6 +27,7 @@ import type { AnswerLoop } from "./scheduler/answer-loop.js";
 import type { EncoderBatcher } from "./scheduler/encoder-batcher.js";
 import type { GenerationLimits, GenerationLoop } from "./scheduler/generation-loop.js";
 import type { Registry } from "./skills/registry.js";
+import type { VectorLayer } from "./text/sentence-layers.js";
 import type { Tokenizer } from "./text/types.js";
 
 /** A model that is ready to run: the graph with its session, and its text side. */
@@ -44,6 +44,8 @@ export interface LoadedModel {
     | { kind: "encoder-decoder"; model: EncoderDecoder; loop: AnswerLoop };
   /** Texts to put before an input, by name, that the skill knows of. */
   prompts: Record<string, string>;
+  /** What stands between pooling and a text's vector; read by the first request that needs it. */
+  vectorLayers?: VectorLayer[];
   ready: ReadyEvent;
 }
 
@@ -313,12 +315,13 @@ export class ModelPool implements AsyncDisposable {
     const { sources } = await import("./hub/index.js");
     if (!listed.cached)
       yield* sources[repository.source](this.#config).fetch(repository, ["config.json"], signal);
-    const text = await readFile(path.join(repository.directory, "config.json"), "utf8");
+    const { readJson } = await import("./convert/source.js");
     const { architectureOf, textConfig } = await import("./models/index.js");
-    const config = JSON.parse(text) as Record<string, unknown>;
     const { readQuantization } = await import("./weights/quantized/configuration.js");
-    readQuantization(config);
-    await architectureOf(textConfig(config).model_type);
+    const whole = await readJson(path.join(repository.directory, "config.json"));
+    const config = textConfig(whole);
+    readQuantization({ ...config, ...whole });
+    await architectureOf(config.model_type);
   }
 
   /** What a typed name means: the repository, its revision, and the packages that also carry it. */
@@ -391,6 +394,9 @@ const commands: Record<string, string> = {
   translation: "run",
   "text-classification": "run",
   "text-ranking": "rank",
+  "token-classification": "run",
+  "question-answering": "run",
+  "fill-mask": "run",
   "feature-extraction": "embed",
 };
 

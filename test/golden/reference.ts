@@ -71,6 +71,22 @@ export interface GoldenInput {
   truncated?: true;
 }
 
+/** What transformers' generate (fp32, eager attention) answers with an encoder-decoder. */
+export interface SourceTextsReference {
+  kind: "source-texts";
+  answers: {
+    /** Fields of the request, besides the text. */
+    request: { beams?: number; textTask?: string; sourceLanguage?: string; targetLanguage?: string };
+    text: string;
+    /** What the encoder reads. */
+    source: number[];
+    /** Behind the decoder's first token. */
+    tokens: number[];
+    /** `tokens` decoded, without special ones. */
+    answer: string;
+  }[];
+}
+
 /** all-MiniLM-L6-v2's embeddings (sentence-transformers, fp32); the last text is longer than its 256 tokens. */
 export interface MinilmReference {
   model: string;
@@ -101,6 +117,7 @@ export interface Smollm2Reference {
 
 export type DecoderGolden = { directory: string; reference: DecoderReference };
 export type ClassifierGolden = { directory: string; reference: ClassifierReference };
+export type SourceTextsGolden = { directory: string; reference: SourceTextsReference };
 export type EncoderGolden = { directory: string; reference: EncoderReference };
 
 export const decoderGoldens = [
@@ -115,14 +132,17 @@ export const decoderGoldens = [
   "gpt2-bare",
   "gpt2-scaled",
 ] as const;
-export const encoderGoldens = ["bert-mean", "bert-cls", "bert-legacy"] as const;
+export const encoderGoldens = ["bert-mean", "bert-cls", "bert-legacy", "bert-dense"] as const;
 export const classifierGoldens = ["bert-classes", "bert-tags", "bert-ranker"] as const;
+
+export const sourceTextsGoldens = ["t5-unigram", "m2m-languages"] as const;
 
 /** A tiny model and its reference numbers; `directory` is an absolute path in Hub layout. */
 export function golden(name: (typeof encoderGoldens)[number]): EncoderGolden;
 export function golden(name: (typeof decoderGoldens)[number]): DecoderGolden;
 export function golden(name: (typeof classifierGoldens)[number]): ClassifierGolden;
-export function golden(name: string): DecoderGolden | EncoderGolden | ClassifierGolden {
+export function golden(name: (typeof sourceTextsGoldens)[number]): SourceTextsGolden;
+export function golden(name: string): DecoderGolden | EncoderGolden | ClassifierGolden | SourceTextsGolden {
   const directory = here(name);
   const reference = readGolden(join(directory, "reference.json"));
   return { directory, reference } as DecoderGolden;

@@ -1,10 +1,11 @@
 import { HfmsError, throwIfAborted } from "../errors.js";
 import type { LoadedModel } from "../model-pool.js";
 import type { EmbedEvent, EmbedInput, EmbedRequest } from "../requests.js";
-import { readSentenceConfig, type SentenceConfig } from "../text/sentence-transformers.js";
+import { loadVectorLayers, normalize, outputSize, type VectorLayer } from "../text/sentence-layers.js";
+import { type PoolingMode, readSentenceConfig, type SentenceConfig } from "../text/sentence-transformers.js";
 import { type EncoderRow, makeRows, runRows } from "./encoder-rows.js";
 import { windows } from "./input-window.js";
-import { normalize, pool } from "./pooling.js";
+import { pool } from "./pooling.js";
 import { checkTokenIds } from "./token-ids.js";
 
 /** Texts that are looked at together to be sorted by length. */
@@ -23,7 +24,8 @@ export async function* embed(
   }
   const { batcher } = model.runner;
   const sentence = await readSentenceConfig(model.textDirectory);
-  const settings = readSettings(model, request, sentence);
+  const layers = await vectorLayers(model, sentence);
+  const settings = readSettings(model, request, sentence, layers);
   const read = (states: Float32Array, offset: number, length: number): Float32Array =>
     finish(pool(states, offset, length, settings.hiddenSize, settings.pooling), settings);
   const start = performance.now();
@@ -51,7 +53,8 @@ export async function* embed(
 }
 
 interface Settings {
-  pooling: SentenceConfig["pooling"];
+  pooling: readonly PoolingMode[];
+  layers: readonly VectorLayer[];
   normalize: boolean;
   dimensions?: number;
   hiddenSize: number;
@@ -63,24 +66,27 @@ interface Settings {
   specials: { before: number; after: number };
 }
 
+/** The layers' weights are read once. */
+async function vectorLayers(model: LoadedModel, { layers }: SentenceConfig): Promise<VectorLayer[]> {
+  model.vectorLayers ??= await loadVectorLayers(model.textDirectory, layers);
+  return model.vectorLayers;
+}
+
 function readSettings(
   { tokenizer, runner, prompts }: LoadedModel,
   request: EmbedRequest,
   sentence: SentenceConfig,
+  layers: readonly VectorLayer[],
 ): Settings {
   const info = (runner as Extract<LoadedModel["runner"], { kind: "encoder" }>).encoder.info;
   const { dimensions, batchTokens } = request;
-  if (
-    dimensions !== undefined &&
-    !(Number.isInteger(dimensions) && dimensions > 0 && dimensions <= info.hiddenSize)
-  ) {
-    throw new HfmsError(
-      "invalid_request",
-      `dimensions is ${dimensions}; the model has 1 to ${info.hiddenSize}`,
-      {
-        param: "dimensions",
-      },
-    );
+  const pooling =
+    request.pooling === undefined || request.pooling === "auto" ? sentence.pooling : [request.pooling];
+  const size = outputSize(layers, pooling.length * info.hiddenSize);
+  if (dimensions !== undefined && !(Number.isInteger(dimensions) && dimensions > 0 && dimensions <= size)) {
+    throw new HfmsError("invalid_request", `dimensions is ${dimensions}; the model has 1 to ${size}`, {
+      param: "dimensions",
+    });
   }
   if (batchTokens !== undefined && !(Number.isInteger(batchTokens) && batchTokens > 0)) {
     throw new HfmsError(
@@ -91,15 +97,27 @@ function readSettings(
       },
     );
   }
+  const prefix = prefixOf(request, { ...prompts, ...sentence.prompts }, sentence.defaultPrompt);
+  if (prefix !== "" && !sentence.includePrompt) {
+    throw new HfmsError(
+      "unsupported_model",
+      "the model leaves its prompts out of pooling, which hfms does not",
+      {
+        hint: "give texts without a prompt",
+        param: "promptName",
+      },
+    );
+  }
   const around = tokenizer.encode("", { addSpecialTokens: true });
   const probe = tokenizer.encode("a", { addSpecialTokens: true });
   const before = around.findIndex((id, i) => probe[i] !== id);
   return {
-    pooling: request.pooling === undefined || request.pooling === "auto" ? sentence.pooling : request.pooling,
+    pooling,
+    layers,
     normalize: request.normalize ?? sentence.normalize,
     dimensions,
     hiddenSize: info.hiddenSize,
-    prefix: prefixOf(request, { ...prompts, ...sentence.prompts }, sentence.defaultPrompt),
+    prefix,
     maxLength: Math.min(sentence.maxLength ?? info.contextLength, info.contextLength),
     batchTokens,
     truncate: request.truncate ?? false,
@@ -150,6 +168,7 @@ function makeRow(model: LoadedModel, settings: Settings, input: EmbedInput, inde
 }
 
 function finish(vector: Float32Array, settings: Settings): Float32Array {
+  for (const layer of settings.layers) vector = layer.apply(vector);
   const cut = settings.dimensions === undefined ? vector : vector.slice(0, settings.dimensions);
   return settings.normalize ? normalize(cut) : cut;
 }

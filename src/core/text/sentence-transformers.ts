@@ -3,10 +3,27 @@ import { HfmsError } from "../errors.js";
 import type { Pooling } from "../requests.js";
 import { readJson, readText } from "./tokenizer-files.js";
 
+/** What of a text's token vectors makes one; several stand side by side. */
+export type PoolingMode = Exclude<Pooling, "auto"> | "max" | "mean_sqrt_len" | "weightedmean";
+
+/** What stands between pooling and the vector: a module with weights, or a norm to length 1. */
+export type SentenceLayer =
+  | { kind: "dense"; weights: string; activation: DenseActivation; residual: boolean }
+  | { kind: "layer-norm"; weights: string }
+  | { kind: "normalize" };
+
+const denseActivations = ["Identity", "Tanh", "ReLU", "Sigmoid"] as const;
+export type DenseActivation = (typeof denseActivations)[number];
+
 /** How a model turns its token vectors into one, as its sentence-transformers files say. */
 export interface SentenceConfig {
-  pooling: Exclude<Pooling, "auto">;
+  pooling: readonly PoolingMode[];
+  /** In their order. */
+  layers: readonly SentenceLayer[];
+  /** The vector has length 1 in the end. */
   normalize: boolean;
+  /** Tokens of a prompt are pooled, too. */
+  includePrompt: boolean;
   /** Tokens, special ones included. */
   maxLength?: number;
   /** Texts to put in front, by name. */
@@ -31,25 +48,32 @@ export async function readSentenceConfig(directory: string): Promise<SentenceCon
     prompts: config?.prompts ?? {},
     defaultPrompt: config?.default_prompt_name ?? undefined,
   };
-  if (!modules) return { pooling: "mean", normalize: true, ...shared };
+  const sentence: SentenceConfig = {
+    ...{ pooling: ["mean"], layers: [], normalize: true, includePrompt: true },
+    ...shared,
+  };
+  if (!modules) return sentence;
 
-  let pooling: SentenceConfig["pooling"] = "mean";
-  let normalize = false;
+  const layers: SentenceLayer[] = [];
   for (const { type, path: folder } of modules) {
     const kind = type.split(".").at(-1);
+    const settings = (): Promise<Record<string, unknown> | undefined> =>
+      readJson<Record<string, unknown>>(path.join(directory, folder, "config.json"));
     if (kind === "Pooling") {
-      pooling = poolingOf(
-        await readJson<Record<string, unknown>>(path.join(directory, folder, "config.json")),
-        folder,
-      );
-    } else if (kind === "Normalize") normalize = true;
-    else if (kind !== "Transformer") {
+      const config = await settings();
+      sentence.pooling = poolingOf(config, folder);
+      sentence.includePrompt = config?.include_prompt !== false;
+    } else if (kind === "Dense") layers.push(denseOf((await settings()) ?? {}, folder));
+    else if (kind === "LayerNorm") layers.push({ kind: "layer-norm", weights: weightsOf(folder) });
+    else if (kind === "Normalize") layers.push({ kind: "normalize" });
+    else if (kind !== "Transformer" && kind !== "Dropout") {
       throw new HfmsError("unsupported_model", `modules.json names ${type}, which hfms does not run`, {
-        hint: "models of Transformer, Pooling and Normalize work",
+        hint: "models of Transformer, Pooling, Dense, LayerNorm and Normalize work",
       });
     }
   }
-  return { pooling, normalize, ...shared };
+  const last = layers.findLastIndex(({ kind }) => kind !== "normalize") + 1;
+  return { ...sentence, layers: layers.slice(0, last), normalize: last < layers.length };
 }
 
 /** Whether a folder has sentence-transformers files that say how to make a text's vector. */
@@ -82,27 +106,56 @@ async function readModules(file: string): Promise<{ type: string; path: string }
   throw new HfmsError("corrupt_file", `${file} is no list of modules`, { hint: "pull the model again" });
 }
 
-function poolingOf(config: Record<string, unknown> | undefined, folder: string): SentenceConfig["pooling"] {
-  const modes = Object.entries(config ?? {})
-    .filter(([key, value]) => key.startsWith("pooling_mode_") && value === true)
-    .map(([key]) => key.slice("pooling_mode_".length));
-  if (typeof config?.pooling_mode === "string") modes.push(config.pooling_mode);
-  const names: Record<string, SentenceConfig["pooling"]> = {
-    mean_tokens: "mean",
-    mean: "mean",
-    cls_token: "cls",
-    cls: "cls",
-    lasttoken: "last",
-  };
-  const known = modes.map((mode) => names[mode]);
-  if (known.length !== 1 || !known[0]) {
+/** The order is sentence-transformers'. */
+const poolingNames: Record<string, PoolingMode> = {
+  cls_token: "cls",
+  cls: "cls",
+  max_tokens: "max",
+  max: "max",
+  mean_tokens: "mean",
+  mean: "mean",
+  mean_sqrt_len_tokens: "mean_sqrt_len",
+  weightedmean_tokens: "weightedmean",
+  weightedmean: "weightedmean",
+  lasttoken: "last",
+};
+
+function poolingOf(config: Record<string, unknown> = {}, folder: string): PoolingMode[] {
+  const flag = "pooling_mode_";
+  const { pooling_mode: named } = config;
+  const modes = named === undefined || named === null ? undefined : [named].flat();
+  const flags = Object.keys(config).filter((key) => key.startsWith(flag) && config[key] === true);
+  const asked = modes ?? flags.map((key) => key.slice(flag.length));
+  const order = Object.keys(poolingNames);
+  if (!modes) asked.sort((a, b) => order.indexOf(a as string) - order.indexOf(b as string));
+  const known = asked.map((mode) =>
+    Object.hasOwn(poolingNames, mode as string) ? poolingNames[mode as string] : undefined,
+  );
+  if (known.length > 0 && known.every((mode) => mode !== undefined)) return known;
+  throw new HfmsError(
+    "unsupported_model",
+    `${folder}/config.json asks for pooling ${asked.join(" + ") || "of no kind"}`,
+    { hint: "hfms pools by cls, max, mean, mean_sqrt_len, weightedmean and last; --pooling chooses one" },
+  );
+}
+
+function denseOf(config: Record<string, unknown>, folder: string): SentenceLayer {
+  const { activation_function: named = "Tanh", module_input_name: input = "sentence_embedding" } = config;
+  const activation = denseActivations.find((name) => name === String(named).split(".").at(-1));
+  const output = config.module_output_name ?? input;
+  if (!activation || input !== "sentence_embedding" || output !== input) {
     throw new HfmsError(
       "unsupported_model",
-      `${folder}/config.json asks for pooling ${modes.join(" + ") || "of no kind"}`,
-      {
-        hint: "hfms pools by mean, cls or last; --pooling chooses one of them",
-      },
+      activation
+        ? `${folder}/config.json: a dense layer from ${input} to ${output} is not supported`
+        : `${folder}/config.json: activation_function ${named} is not supported`,
+      { hint: `hfms knows ${denseActivations.join(", ")}, of sentence_embedding` },
     );
   }
-  return known[0];
+  const residual = config.use_residual === true;
+  return { kind: "dense", weights: weightsOf(folder), activation, residual };
+}
+
+function weightsOf(folder: string): string {
+  return path.join(folder, "model.safetensors");
 }

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from transformers import AutoConfig, BertModel
@@ -64,6 +65,11 @@ def prompts(default: str | None) -> dict:
         "default_prompt_name": default,
         "similarity_fn_name": "cosine",
     }
+
+
+def dense(inputs: int, outputs: int, bias: bool, activation: str) -> dict:
+    sizes = {"in_features": inputs, "out_features": outputs, "bias": bias}
+    return {**sizes, "activation_function": f"torch.nn.modules.{activation}"}
 
 
 def stored_names(model: BertModel) -> dict[str, torch.Tensor]:
@@ -140,6 +146,40 @@ BERT = {
         },
         "files": {},
     },
+    "bert-dense": {
+        "about": "bert, three kinds of pooling side by side, then dense layers (tanh with a bias, and one without either "
+        "that adds its input), LayerNorm, normalised, float16; the layers' weights are float32.",
+        "seed": 9000,
+        "lowercase": True,
+        "stored": stored_names,
+        "config": {
+            **BASE,
+            "hidden_size": 48,
+            "intermediate_size": 64,
+            "num_attention_heads": 3,
+            "num_hidden_layers": 1,
+            "max_position_embeddings": 64,
+            "torch_dtype": "float16",
+        },
+        "files": {
+            "modules.json": modules("Pooling", "Dense", "Dense", "LayerNorm", "Normalize"),
+            "1_Pooling/config.json": {
+                "word_embedding_dimension": 48,
+                **{f"pooling_mode_{name}": True for name in ["cls_token", "max_tokens", "weightedmean_tokens"]},
+                "pooling_mode_mean_tokens": False,
+            },
+            "2_Dense/config.json": dense(144, 40, bias=True, activation="activation.Tanh"),
+            "3_Dense/config.json": {**dense(40, 24, bias=False, activation="linear.Identity"), "use_residual": True},
+            "4_LayerNorm/config.json": {"dimension": 24},
+            "sentence_bert_config.json": {"max_seq_length": 64, "do_lower_case": False},
+            "config_sentence_transformers.json": prompts(None),
+        },
+        "weights": {
+            "2_Dense": {"linear.weight": [40, 144], "linear.bias": [40]},
+            "3_Dense": {"linear.weight": [24, 40], "residual.weight": [24, 40]},
+            "4_LayerNorm": {"norm.weight": [24], "norm.bias": [24]},
+        },
+    },
 }
 
 
@@ -155,6 +195,10 @@ def make_encoder(directory: Path, recipe: dict) -> None:
     write_json(directory / "config.json", recipe["config"])
     for file, content in recipe["files"].items():
         write_json(directory / file, content)
+    generator = torch.Generator().manual_seed(recipe["seed"])
+    for folder, shapes in recipe.get("weights", {}).items():
+        tensors = {name: 0.3 * torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+        save_file(tensors, directory / folder / "model.safetensors")
     write_readme(directory, recipe)
 
     dtype = getattr(torch, recipe["config"]["torch_dtype"])
