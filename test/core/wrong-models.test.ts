@@ -55,8 +55,8 @@ describe("what can't be converted", () => {
     [
       "rope scaling of an unknown kind",
       "llama-gqa",
-      { config: { rope_scaling: { rope_type: "yarn", factor: 4 } } },
-      { code: "unsupported_model", message: expect.stringContaining("yarn") },
+      { config: { rope_scaling: { rope_type: "spiral", factor: 4 } } },
+      { code: "unsupported_model", message: expect.stringContaining("spiral"), param: "rope_type" },
     ],
     [
       "a config.json that is not there",

@@ -97,8 +97,9 @@ function readScaling(
         attentionFactor: optional("attention_factor") ?? longAttention(factor(), original()),
       };
     default:
-      throw new HfmsError("unsupported_model", `rope scaling "${type}" is not supported`, {
+      throw new HfmsError("unsupported_model", `config.json: rope_type is ${shown(type)}`, {
         hint: "hfms knows default, linear, dynamic, llama3, yarn and longrope scaling",
+        param: "rope_type",
       });
   }
 }
@@ -115,13 +116,13 @@ function longAttention(factor: number, original: number): number {
 
 /** Checked values out of a group of parameters. */
 function reader(parameters: Record<string, unknown>) {
-  const wrong = (key: string): HfmsError =>
-    new HfmsError("corrupt_file", `config.json: rope parameter ${key} is ${JSON.stringify(parameters[key])}`);
+  const wrong = (key: string, value: unknown = parameters[key]): HfmsError =>
+    new HfmsError("corrupt_file", `config.json: rope parameter ${key} is ${shown(value)}`, { param: key });
   const isPositive = (value: unknown): value is number =>
     typeof value === "number" && value > 0 && Number.isFinite(value);
   const number = (key: string, fallback?: number): number => {
     const value = parameters[key] ?? fallback;
-    if (!isPositive(value)) throw wrong(key);
+    if (!isPositive(value)) throw wrong(key, value);
     return value;
   };
   const optional = (key: string): number | undefined => {
@@ -136,4 +137,9 @@ function reader(parameters: Record<string, unknown>) {
     return value;
   };
   return { number, optional, factors };
+}
+
+/** A value as JSON, cut where it would fill the screen. */
+function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? "missing").slice(0, 200);
 }

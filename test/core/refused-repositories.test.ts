@@ -39,3 +39,34 @@ describe("a repository that has pickle files only", () => {
     expect(server.requests.filter(({ path: asked }) => asked.includes("pytorch_model.bin"))).toEqual([]);
   });
 });
+
+describe("a repository with weights in a form that hfms does not read", () => {
+  it.each([
+    ["bitsandbytes", { quantization_config: { quant_method: "bitsandbytes", load_in_4bit: true } }],
+    ["MLX", { quantization: { group_size: 64, bits: 4 } }],
+  ])("of %s is refused before they are transferred", async (what, change) => {
+    const id = "acme/other-numbers";
+    const config = JSON.parse(readFileSync(path.join(llama.directory, "config.json"), "utf8"));
+    const files = {
+      "config.json": JSON.stringify({ ...config, ...change }),
+      "model.safetensors": Buffer.alloc(1000),
+      "tokenizer.json": "{}",
+    };
+    const { engine, server } = await sandbox({ repositories: [{ id, files }] });
+    const refusal = { code: "unsupported_model", message: expect.stringContaining(`does not read ${what}`) };
+    await expect(pull(engine, { model: id })).rejects.toMatchObject(refusal);
+    await expect(collect(engine.generate({ ...greedy, model: id }))).rejects.toMatchObject(refusal);
+    expect(server.requests.filter(({ path: asked }) => asked.includes("safetensors"))).toEqual([]);
+  });
+
+  it("and a damaged config.json are refused by the file's name", async () => {
+    const id = "acme/damaged";
+    const files = { "config.json": "{", "model.safetensors": Buffer.alloc(1000), "tokenizer.json": "{}" };
+    const { engine } = await sandbox({ repositories: [{ id, files }] });
+    const refusal = {
+      code: "corrupt_file",
+      message: expect.stringContaining("config.json is no valid JSON"),
+    };
+    await expect(pull(engine, { model: id })).rejects.toMatchObject(refusal);
+  });
+});
