@@ -13,10 +13,17 @@ export interface BenchOptions {
   out?: string;
   model?: string;
   dtypes: string[];
+  /** Billions of parameters. */
+  size: number;
 }
 
 /** The flags that every script here takes. */
-export function readOptions(defaults: { rounds: number; dtypes?: string[]; model?: string }): BenchOptions {
+export function readOptions(defaults: {
+  rounds: number;
+  dtypes?: string[];
+  model?: string;
+  size?: number;
+}): BenchOptions {
   const { values } = parseArgs({
     options: {
       peers: { type: "string", default: path.join(import.meta.dirname, "peers", "built") },
@@ -26,6 +33,7 @@ export function readOptions(defaults: { rounds: number; dtypes?: string[]; model
       out: { type: "string" },
       model: { type: "string" },
       dtypes: { type: "string" },
+      size: { type: "string", default: String(defaults.size) },
     },
   });
   const count = (flag: string, value: string): number => {
@@ -42,5 +50,6 @@ export function readOptions(defaults: { rounds: number; dtypes?: string[]; model
     out: values.out,
     model: values.model ?? defaults.model,
     dtypes: values.dtypes?.split(",") ?? defaults.dtypes ?? [],
+    size: Number(values.size),
   };
 }

@@ -21,6 +21,7 @@ const reports = [
   "serve",
   "prototype",
   "startup",
+  "convert",
 ]
   .map((name) => path.join(import.meta.dirname, "results", `${name}.json`))
   .filter((result) => existsSync(result))
