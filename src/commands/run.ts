@@ -14,6 +14,7 @@ import {
 } from "../cli/classification.js";
 import { formatFlags, outputFormat } from "../cli/format-flags.js";
 import { kvCacheDtypeFlag, modelChoice, modelFlags } from "../cli/model-flags.js";
+import { sourceTextFlags, sourceTextOptions } from "../cli/source-text-flags.js";
 import { readPrompt } from "../cli/text-input.js";
 import { toolFlags, toolOptions } from "../cli/tool-flags.js";
 import { defaultModels, type GenerateRequest, HfmsError } from "../core/index.js";
@@ -29,6 +30,10 @@ The prompt is the words after the model, then the content of --file. Without eit
 the words stands for the pipe's text. It goes through the model's chat template as a message of the user; --raw gives the
 model the bare text to continue.
 
+A model that translates or summarizes answers the text itself. What language to, or what task, is said with flags or, as
+T5 has it, in front of the text: \`translate English to German: …\`. Such models follow several answers side by side where
+their authors chose so; the answer is printed when the best is known.
+
 A model that classifies prints its labels, best first, a score and a tab before each; --top-k says how many.
 
 Without any word, the model is ${defaultModels.generate}.`;
@@ -41,6 +46,7 @@ Without any word, the model is ${defaultModels.generate}.`;
     "<%= config.bin %> run smollm2 'Invent a person.' --schema person.json --max-tokens 100",
     "<%= config.bin %> run smollm2 'What is the weather in Paris?' --tools tools.json --tool-choice required",
     "<%= config.bin %> run smollm2 'Name a colour.' -n 3 --temperature 1 --max-tokens 8",
+    "<%= config.bin %> run google-t5/t5-small 'translate English to German: The house is small.'",
     '<%= config.bin %> run smollm2 "Hi" --json',
   ];
   static override usage = "run [MODEL] [INPUT...] [FLAGS]";
@@ -69,6 +75,7 @@ Without any word, the model is ${defaultModels.generate}.`;
     ...choiceFlags,
     ...formatFlags,
     ...toolFlags,
+    ...sourceTextFlags,
     ...modelFlags,
     "kv-cache-dtype": kvCacheDtypeFlag(),
   };
@@ -86,6 +93,7 @@ Without any word, the model is ${defaultModels.generate}.`;
       ...modelChoice(model, flags),
       ...answerOptions(flags),
       ...choiceOptions({ ...flags, json }),
+      ...sourceTextOptions(flags),
       ...(await toolOptions(flags, this.signal)),
       format: await outputFormat(flags, this.signal),
       system: flags.system,

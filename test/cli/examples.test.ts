@@ -42,6 +42,7 @@ beforeAll(async () => {
       { id: "sentence-transformers/all-MiniLM-L6-v2", files: golden("bert-mean").directory },
       { id: "cross-encoder/ms-marco-MiniLM-L6-v2", files: golden("bert-ranker").directory },
       { id: "openai-community/gpt2", files: golden("gpt2-bare").directory },
+      { id: "google-t5/t5-small", files: golden("t5-unigram").directory },
     ],
   });
   await mkdir(path.join(home(), "bin"));

@@ -20,6 +20,7 @@ from recipes.model_type_encoder_decoders import ENCODER_DECODER_TYPES, make_enco
 from recipes.model_type_encoders import ENCODER_TYPES, make_encoder_type
 from recipes.quantized_checkpoints import QUANTIZED_CHECKPOINTS, make_quantized_checkpoint
 from recipes.real_weights import write_minilm, write_smollm2
+from recipes.source_texts import SOURCE_TEXTS, make_source_texts
 
 HERE = Path(__file__).parent
 
@@ -45,6 +46,7 @@ def main() -> None:
         makers[f"model-types/{name}"] = partial(make_quantized_checkpoint, recipe=recipe)
     for name, recipe in ENCODER_DECODER_TYPES.items():
         makers[f"model-types/{name}"] = partial(make_encoder_decoder_type, recipe=recipe)
+    makers |= {name: partial(make_source_texts, recipe=recipe) for name, recipe in SOURCE_TEXTS.items()}
     for kind in TYPES:
         makers[f"llama-gguf-{kind}"] = partial(make_gguf, kind=kind, base=HERE / "llama-gqa")
     only_real = not arguments.names and (arguments.minilm or arguments.smollm2)

@@ -8,6 +8,7 @@ import {
   golden,
   minilmReference,
   smollm2Reference,
+  sourceTextsGoldens,
 } from "./reference.js";
 
 // fp32 sums in another order move these logits by about 1e-5; a margin this wide keeps the token.
@@ -18,7 +19,9 @@ describe("the goldens", () => {
     const folders = readdirSync(import.meta.dirname).filter((name) =>
       existsSync(join(import.meta.dirname, name, "reference.json")),
     );
-    expect(folders.sort()).toEqual([...decoderGoldens, ...encoderGoldens, ...classifierGoldens].sort());
+    expect(folders.sort()).toEqual(
+      [...decoderGoldens, ...encoderGoldens, ...classifierGoldens, ...sourceTextsGoldens].sort(),
+    );
   });
 
   it.each(decoderGoldens)(

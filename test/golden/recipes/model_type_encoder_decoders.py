@@ -5,6 +5,8 @@ A recipe is a dict:
     config      config.json: model_type, architectures, sizes, torch_dtype (what the weights are stored in)
     generation  generation_config.json
     seed        the first one that is tried
+    spread      optional: standard deviations of weights by a part of their name (numbers.fill)
+    stores_positions  optional: the file has the vectors of positions, which are computed
     own_head    optional: the head has weights of its own, whatever transformers ties by now
 """
 
@@ -33,6 +35,8 @@ FEWEST_DISTINCT = 5
 # The token that ends an answer is longer than others, or no search would end by itself.
 LONG_END = 2.0
 SPREAD = {"relative_attention_bias": 0.5, "embed_positions": 0.4, "shared": 0.8, "lm_head": 0.4, "embed": 0.8, "": 0.25}
+# Of models that scale the table's vectors: else each token would be followed by itself.
+SCALED = {"embed_positions": 1.0, "shared": 0.14, "embed": 0.14, "lm_head": 0.14, "": 0.45}
 
 T5 = {
     "d_model": 32,
@@ -140,6 +144,7 @@ ENCODER_DECODER_TYPES = {
     },
     "mbart": {
         "seed": 30500,
+        "spread": SCALED,
         "config": {
             **BART,
             "architectures": ["MBartForConditionalGeneration"],
@@ -149,10 +154,12 @@ ENCODER_DECODER_TYPES = {
             "scale_embedding": True,
             "torch_dtype": "float16",
         },
-        "generation": {**BART_ANSWERS, "num_beams": 5, "forced_bos_token_id": 4, "forced_eos_token_id": 2},
+        "generation": {**BART_ANSWERS, "num_beams": 5, "forced_bos_token_id": 4, "forced_eos_token_id": 2, "no_repeat_ngram_size": 3},
     },
     "pegasus": {
         "seed": 30600,
+        "spread": SCALED,
+        "stores_positions": True,
         "config": {
             **BART,
             "architectures": ["PegasusForConditionalGeneration"],
@@ -165,7 +172,7 @@ ENCODER_DECODER_TYPES = {
             "decoder_start_token_id": 0,
             "torch_dtype": "float16",
         },
-        "generation": {**T5_ANSWERS, "num_beams": 8, "length_penalty": 0.8, "forced_eos_token_id": 1},
+        "generation": {**T5_ANSWERS, "num_beams": 8, "length_penalty": 0.8, "forced_eos_token_id": 1, "no_repeat_ngram_size": 3},
     },
     "blenderbot": {
         "seed": 30700,
@@ -188,6 +195,7 @@ ENCODER_DECODER_TYPES = {
     },
     "blenderbot-small": {
         "seed": 30800,
+        "spread": SCALED,
         "config": {
             **BART,
             "architectures": ["BlenderbotSmallForConditionalGeneration"],
@@ -195,10 +203,11 @@ ENCODER_DECODER_TYPES = {
             "scale_embedding": True,
             "torch_dtype": "float16",
         },
-        "generation": {**BART_ANSWERS, "num_beams": 4, "begin_suppress_tokens": [20, 40], "renormalize_logits": True},
+        "generation": {**BART_ANSWERS, "num_beams": 4, "begin_suppress_tokens": [20, 40], "renormalize_logits": True, "no_repeat_ngram_size": 3},
     },
     "marian": {
         "seed": 30900,
+        "spread": SCALED,
         "config": {
             **BART,
             "architectures": ["MarianMTModel"],
@@ -218,6 +227,7 @@ ENCODER_DECODER_TYPES = {
             "bos_token_id": 0,
             "num_beams": 4,
             "bad_words_ids": [[95], [12, 13]],
+            "no_repeat_ngram_size": 2,
             "forced_eos_token_id": 0,
         },
     },
@@ -243,11 +253,12 @@ ENCODER_DECODER_TYPES = {
             "pad_token_id": 79,
             "eos_token_id": 0,
             "num_beams": 6,
-            "length_penalty": 1.0,
+            "no_repeat_ngram_size": 3,
         },
     },
     "m2m_100": {
         "seed": 31100,
+        "spread": SCALED,
         "config": {
             **BART,
             "architectures": ["M2M100ForConditionalGeneration"],
@@ -256,10 +267,11 @@ ENCODER_DECODER_TYPES = {
             "scale_embedding": True,
             "torch_dtype": "float16",
         },
-        "generation": {**BART_ANSWERS, "num_beams": 5, "forced_bos_token_id": 90, "early_stopping": True},
+        "generation": {**BART_ANSWERS, "num_beams": 5, "forced_bos_token_id": 90, "early_stopping": True, "no_repeat_ngram_size": 3},
     },
     "plbart": {
         "seed": 31200,
+        "spread": SCALED,
         "config": {
             **BART,
             "architectures": ["PLBartForConditionalGeneration"],
@@ -270,7 +282,7 @@ ENCODER_DECODER_TYPES = {
             "decoder_layers": 1,
             "torch_dtype": "float16",
         },
-        "generation": {**BART_ANSWERS, "num_beams": 3, "forced_eos_token_id": 2},
+        "generation": {**BART_ANSWERS, "num_beams": 3, "forced_eos_token_id": 2, "no_repeat_ngram_size": 2},
     },
     "mvp": {
         "seed": 31300,
@@ -303,7 +315,7 @@ def make_encoder_decoder_type(directory: Path, recipe: dict) -> None:
     else:
         raise SystemExit(f"{directory.name}: no seed gives safe margins")
     save_weights(directory, published(model, recipe), dtype, shards=1)
-    loaded = model_class(config).from_pretrained(directory, attn_implementation="eager").float().eval()
+    loaded = model_class(config).from_pretrained(directory, dtype=torch.float32, attn_implementation="eager").eval()
     assert references(loaded, recipe, seed) == inputs, f"{directory.name}: names differ"
     write_reference(directory, {"kind": "encoder-decoder", "seed": seed, "inputs": inputs})
 
@@ -315,10 +327,16 @@ def model_class(config: dict) -> type:
 def make_model(directory: Path, recipe: dict, seed: int, dtype: torch.dtype) -> nn.Module:
     torch.manual_seed(seed)
     config = transformers.AutoConfig.from_pretrained(directory)
-    model = model_class(recipe["config"])._from_config(config, attn_implementation="eager").float().eval()
+    model = model_class(recipe["config"])._from_config(config, dtype=torch.float32, attn_implementation="eager").eval()
     if recipe.get("own_head"):
         model.lm_head.weight = nn.Parameter(torch.empty_like(model.lm_head.weight))
-    fill(model, seed, dtype, SPREAD)
+    fill(model, seed, dtype, recipe.get("spread", SPREAD))
+    for module in model.modules():
+        if hasattr(module, "create_weight"):
+            # Sines and cosines.
+            values = module.create_weight()
+            with torch.no_grad():
+                module.weight.copy_(values.to(dtype).float() if recipe.get("stores_positions") else values)
     end = recipe["generation"]["eos_token_id"]
     with torch.no_grad():
         head = model.lm_head.weight
@@ -365,7 +383,8 @@ def references(model: nn.Module, recipe: dict, seed: int) -> list[dict] | None:
         if inputs[-1] is None:
             return None
     eos = recipe["generation"]["eos_token_id"]
-    return inputs if any(eos in one["beams"] and len(one["beams"]) < TOKENS for one in inputs) else None
+    ends = any(eos in one["beams"] and len(one["beams"]) < TOKENS for one in inputs)
+    return inputs if ends and max(len(one["beams"]) for one in inputs) > 7 else None
 
 
 def reference(model: nn.Module, row: list[int]) -> dict | None:
@@ -388,11 +407,9 @@ def reference(model: nn.Module, row: list[int]) -> dict | None:
         tokens = greedy.sequences[0, 1:].tolist()
         if min(margins) < SMALLEST_MARGIN or len(set(tokens)) < FEWEST_DISTINCT:
             return None
-        search = lambda **extra: model.generate(ids, do_sample=False, max_new_tokens=TOKENS, **extra)[0, 1:].tolist()
-        beams = search()
-        for seed in range(4):
-            if search(logits_processor=LogitsProcessorList([Noise(seed)])) != beams:
-                return None
+        beams = search_is_safe(model, ids, {"max_new_tokens": TOKENS})
+        if beams is None:
+            return None
     return {
         "tokens": row,
         "encoderLastHiddenState": packed(states),
@@ -400,3 +417,13 @@ def reference(model: nn.Module, row: list[int]) -> dict | None:
         "greedy": tokens,
         "beams": beams,
     }
+
+
+def search_is_safe(model: nn.Module, ids: torch.Tensor, settings: dict) -> list[int] | None:
+    """The tokens behind the start; None where a little noise would change them."""
+    search = lambda **extra: model.generate(ids, do_sample=False, **settings, **extra)[0, 1:].tolist()
+    tokens = search()
+    for seed in range(4):
+        if search(logits_processor=LogitsProcessorList([Noise(seed)])) != tokens:
+            return None
+    return tokens

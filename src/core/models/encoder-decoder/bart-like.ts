@@ -93,12 +93,14 @@ function stackOf(
 
 function positionsOf(name: string, config: Config, of: BartVariant["positions"]): PositionSpec {
   const { max_position_embeddings: count, d_model: width, pad_token_id: padding } = config;
-  if (of.kind === "learned") return { module: `${name}.embed_positions`, offset: of.offset };
-  if (of.kind === "marian") return { offset: 0, rows: count, values: () => marianPositions(count, width) };
+  const module = `${name}.embed_positions`;
+  if (of.kind === "learned") return { module, offset: of.offset };
+  if (of.kind === "marian")
+    return { module, offset: 0, computed: { rows: count, values: () => marianPositions(count, width) } };
   // Positions of tokens begin behind the padding token's row.
   const offset = (padding ?? 1) + 1;
   const rows = count + offset;
-  return { offset, rows, values: () => fairseqPositions(rows, width, offset - 1) };
+  return { module, offset, computed: { rows, values: () => fairseqPositions(rows, width, offset - 1) } };
 }
 
 function layerOf(stack: "encoder" | "decoder", index: number): LayerSpec {

@@ -15,7 +15,7 @@ import { decoderBias, encoderBias, storeDistanceTable } from "../../graph/blocks
 import type { GraphBuilder, Value } from "../../graph/builder.js";
 import type { BuildContext, MatrixRole, ModelWeights } from "../../graph/model-weights.js";
 import type { EncoderDecoderInfo } from "../types.js";
-import { embed } from "./embed.js";
+import { embed, positionsOf } from "./embed.js";
 import type { AttentionSpec, EncoderDecoderSpec, LayerSpec, StackSpec } from "./spec.js";
 
 /** The name of the encoder's graph beside the decoder's. */
@@ -43,8 +43,8 @@ export function buildEncoderDecoder(
     headDim,
     hiddenSize: spec.hidden,
     vocabularySize,
-    contextLength: spec.contextLength,
-    answerLength: spec.answerLength,
+    contextLength: Math.min(spec.contextLength, positionsOf(spec.encoder, ctx.weights)),
+    answerLength: Math.min(spec.answerLength, positionsOf(spec.decoder, ctx.weights)),
   };
 }
 

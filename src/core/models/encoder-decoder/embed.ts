@@ -32,6 +32,14 @@ export function embed(
   return { x, table };
 }
 
+/** How many positions a stack has vectors for. */
+export function positionsOf({ positions }: StackSpec, weights: ModelWeights): number {
+  if (!positions) return Number.POSITIVE_INFINITY;
+  const tensor = `${positions.module}.weight`;
+  const rows = weights.has(tensor) ? weights.shape(tensor)[0] : positions.computed?.rows;
+  return (rows ?? 0) - positions.offset;
+}
+
 /** Of tied tables a file may keep any. */
 function tableIn(weights: ModelWeights, module: string): string {
   const names = [module, "shared", "encoder.embed_tokens", "decoder.embed_tokens", "lm_head"];
@@ -46,10 +54,10 @@ function positionVectors(
   ctx: BuildContext,
 ): Value {
   const rows = of.offset === 0 ? positions : g.node("Add", [positions, g.constant("int64", [], [of.offset])]);
-  if ("module" in of) {
+  if (!of.computed || ctx.weights.has(`${of.module}.weight`)) {
     const table = storeTableOf(g, of.module, `${of.module}.weight`, ctx, "position");
     return embedding(g, of.module, rows, table);
   }
-  const table = storeTable(g, g.scope("positions.weight"), [of.rows, hidden], of.values);
+  const table = storeTable(g, g.scope("positions.weight"), [of.computed.rows, hidden], of.computed.values);
   return g.node("Gather", [table, rows], { axis: 0 });
 }

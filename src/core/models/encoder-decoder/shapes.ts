@@ -10,7 +10,7 @@ export function encoderDecoderShapes(spec: EncoderDecoderSpec): Shapes {
     if (stack.finalNorm) shapes[stack.finalNorm] = [hidden];
     if (stack.embeddingNorm) shapes[stack.embeddingNorm.module] = [hidden];
     const { positions, relativeBias } = stack;
-    if (positions && "module" in positions) shapes[positions.module] = [undefined, hidden];
+    if (positions) shapes[positions.module] = [undefined, hidden];
     for (const tensor of relativeBias?.tensors ?? [])
       shapes[tensor.replace(/\.weight$/, "")] = [relativeBias?.buckets, stack.heads];
     for (const layer of stack.layers) Object.assign(shapes, layerShapes(layer, stack, spec));

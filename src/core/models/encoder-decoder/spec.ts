@@ -57,8 +57,11 @@ export interface AttentionSpec {
   norm: string;
 }
 
-/** Vectors that are added by position: out of the file, or computed; `offset` is the row of position 0. */
-export type PositionSpec = { offset: number } & (
-  | { module: string }
-  | { rows: number; values: () => Float32Array }
-);
+/** Vectors that are added by position. */
+export interface PositionSpec {
+  module: string;
+  /** The row of position 0. */
+  offset: number;
+  /** [rows, hidden], where the file does not have the module. */
+  computed?: { rows: number; values: () => Float32Array };
+}
