@@ -56,10 +56,11 @@ async function readConfig(directory: string): Promise<Record<string, unknown>> {
 
 async function tasksOf(config: Record<string, unknown>, directory: string): Promise<string[]> {
   const { architectureOf, textConfig } = await import("./models/index.js");
-  const { asEncoder } = await import("./models/as-encoder.js");
+  const { asEncoder, namesEncoder } = await import("./models/as-encoder.js");
   try {
     const architecture = await architectureOf(textConfig(config).model_type);
-    const { tasks, headTasks } = (await isSentenceModel(directory)) ? asEncoder(architecture) : architecture;
+    const { tasks, headTasks } =
+      namesEncoder(config) || (await isSentenceModel(directory)) ? asEncoder(architecture) : architecture;
     return [...(headTasks?.(config) ?? []), ...tasks];
   } catch {
     return [];

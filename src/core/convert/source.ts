@@ -2,7 +2,7 @@ import fs from "node:fs/promises";
 import path from "node:path";
 import { HfmsError } from "../errors.js";
 import type { ModelWeights } from "../graph/model-weights.js";
-import { asEncoder } from "../models/as-encoder.js";
+import { asEncoder, namesEncoder } from "../models/as-encoder.js";
 import { architectureOf, modelTypeOfGguf, textConfig } from "../models/index.js";
 import { withParts } from "../models/parts.js";
 import { checkpointWeights, ggufWeights } from "../models/tensors.js";
@@ -45,7 +45,8 @@ export async function readModel(
   const whole = await readJson(path.join(source.directory, "config.json"));
   const config = textConfig(whole);
   const named = await architectureOf(config.model_type);
-  const architecture = (await isSentenceModel(source.directory)) ? asEncoder(named) : named;
+  const architecture =
+    namesEncoder(config) || (await isSentenceModel(source.directory)) ? asEncoder(named) : named;
   const checkpoint = await readCheckpoint(file, { ...config, ...whole }, source.weights);
   const stored = checkpointWeights(checkpoint, architecture, source.weights);
   const weights = withParts(

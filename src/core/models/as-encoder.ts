@@ -1,6 +1,11 @@
 import { HfmsError } from "../errors.js";
 import type { Architecture } from "./types.js";
 
+/** Whether config.json names the encoder's class of a model that otherwise writes. */
+export function namesEncoder({ architectures }: Record<string, unknown>): boolean {
+  return Array.isArray(architectures) && /EncoderModel$/.test(String(architectures[0]));
+}
+
 /**
  * A model as an encoder: itself where it is one, else the layers of it that read whole texts. Embedding models are often
  * decoders (qwen3-embedding, e5-mistral) or halves of encoder-decoders (sentence-t5); their repositories have
@@ -20,7 +25,9 @@ export function asEncoder(architecture: Architecture): Architecture {
     tasks,
     headTasks: undefined,
     parseConfig(raw) {
-      const config = architecture.parseConfig(raw);
+      // What the fields say of a class that writes nothing is right here, and refused elsewhere.
+      const whole = { ...raw, architectures: undefined, is_encoder_decoder: undefined };
+      const config = architecture.parseConfig(whole);
       // As transformers decides: masking_utils.py, create_causal_mask.
       return raw.is_causal === false ? { ...(config as object), sees: "both" } : config;
     },

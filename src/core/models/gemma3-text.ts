@@ -21,6 +21,7 @@ const schema = gemmaSchema({
   query_pre_attn_scalar: z.number().positive().default(256),
   attn_logit_softcapping: z.null().optional(),
   final_logit_softcapping: z.number().positive().nullish(),
+  use_bidirectional_attention: z.boolean().nullish(),
 });
 
 /**
@@ -47,7 +48,10 @@ export const gemma3Text: Architecture<DecoderSpec> = {
     });
     const { sliding_window_pattern: pattern } = config;
     const types = layerTypesOf(config, (index) => (index + 1) % pattern === 0);
-    setLayerTypes(spec, types, config.sliding_window, ({ attention }) => {
+    // EmbeddingGemma's window is what both sides together have.
+    const { use_bidirectional_attention: both, sliding_window: window } = config;
+    if (both) spec.sees = "both";
+    setLayerTypes(spec, types, both && window ? Math.floor(window / 2) : window, ({ attention }) => {
       attention.scale = config.query_pre_attn_scalar ** -0.5;
     });
     setRopes(spec, types, ropes);

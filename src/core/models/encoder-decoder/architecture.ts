@@ -1,5 +1,5 @@
 import type { Architecture } from "../types.js";
-import { buildEncoderDecoder } from "./build.js";
+import { buildEncoderDecoder, buildSourceEncoder } from "./build.js";
 import { encoderDecoderShapes } from "./shapes.js";
 import type { EncoderDecoderSpec } from "./spec.js";
 
@@ -9,4 +9,5 @@ export const encoderDecoder = {
   prefixes: ["model."],
   shapes: encoderDecoderShapes,
   build: buildEncoderDecoder,
+  buildEncoder: buildSourceEncoder,
 } satisfies Partial<Architecture<EncoderDecoderSpec>>;

@@ -6,6 +6,7 @@ import {
   crossKeysValues,
 } from "../../graph/blocks/cross-attention.js";
 import { type DecoderInputs, decoderInputs, tokenPositions } from "../../graph/blocks/decoder-inputs.js";
+import type { Table } from "../../graph/blocks/embedding.js";
 import { encoderAttention } from "../../graph/blocks/encoder-attention.js";
 import type { Linear } from "../../graph/blocks/linear.js";
 import { lmHead, selectRows } from "../../graph/blocks/lm-head.js";
@@ -14,8 +15,9 @@ import { type AnyNorm, addNorm, norm } from "../../graph/blocks/norm.js";
 import { decoderBias, encoderBias, storeDistanceTable } from "../../graph/blocks/relative-bias.js";
 import type { GraphBuilder, Value } from "../../graph/builder.js";
 import type { BuildContext, MatrixRole, ModelWeights } from "../../graph/model-weights.js";
-import type { EncoderDecoderInfo } from "../types.js";
-import { embed, positionsOf } from "./embed.js";
+import { encoderInputs } from "../encoder/embed.js";
+import type { EncoderDecoderInfo, EncoderInfo } from "../types.js";
+import { embed } from "./embed.js";
 import type { AttentionSpec, EncoderDecoderSpec, LayerSpec, StackSpec } from "./spec.js";
 
 /** The name of the encoder's graph beside the decoder's. */
@@ -43,8 +45,8 @@ export function buildEncoderDecoder(
     headDim,
     hiddenSize: spec.hidden,
     vocabularySize,
-    contextLength: Math.min(spec.contextLength, positionsOf(spec.encoder, ctx.weights)),
-    answerLength: Math.min(spec.answerLength, positionsOf(spec.decoder, ctx.weights)),
+    contextLength: spec.contextLength,
+    answerLength: spec.answerLength,
   };
 }
 
@@ -60,12 +62,53 @@ interface Stream {
   delta?: Delta;
 }
 
+/** The encoder alone, as encoders are: its states are last_hidden_state. */
+export function buildSourceEncoder(
+  g: GraphBuilder,
+  spec: EncoderDecoderSpec,
+  ctx: BuildContext,
+): EncoderInfo {
+  const inputs = encoderInputs(g);
+  const { states, table } = encoderStates(g, inputs, { spec, stack: spec.encoder, ctx });
+  const x = g.node("Identity", [states], {}, "last_hidden_state");
+  g.output(x, "float32", ["batch_size", "sequence_length", spec.hidden]);
+  return {
+    kind: "encoder",
+    hiddenSize: spec.hidden,
+    vocabularySize: table.rows,
+    contextLength: spec.contextLength,
+  };
+}
+
 function buildEncoder(g: GraphBuilder, shared: Shared): void {
-  const { spec, stack, ctx } = shared;
+  const { spec, ctx } = shared;
   const inputIds = g.input("input_ids", "int64", ["batch_size", "sequence_length"]);
   const lengths = g.input("lengths", "int32", ["batch_size"]);
+  const { states } = encoderStates(g, { inputIds, lengths }, shared);
+  g.node("Identity", [states], {}, "encoder_hidden_states");
+  const shape = ["batch_size", "sequence_length", spec.hidden];
+  g.output("encoder_hidden_states" as Value, "float32", shape);
+  for (const [index, layer] of spec.decoder.layers.entries()) {
+    const { key, value } = layer.cross as AttentionSpec;
+    const keyValue = linearOf([key, value], "qkv", spec);
+    crossKeysValues(
+      g.at(layer.name).at("cross_attn"),
+      states,
+      { layer: index, keyValue, shape: shapeOf(spec.decoder) },
+      ctx,
+    );
+  }
+}
+
+/** What the encoder makes of source texts, [batch, sequence, hidden]; with its table of tokens. */
+function encoderStates(
+  g: GraphBuilder,
+  { inputIds, lengths }: { inputIds: Value; lengths: Value },
+  shared: Shared,
+): { states: Value; table: Table } {
+  const { spec, stack, ctx } = shared;
   const positions = countPositions(g, inputIds);
-  const { x } = embed(g, inputIds, positions, stack, spec, ctx);
+  const { x, table } = embed(g, inputIds, positions, stack, spec, ctx);
   const biases = biasesOf(shared, (tensor) =>
     encoderBias(g, positions, storeDistanceTable(g, tensor, "both", ctx)),
   );
@@ -81,20 +124,7 @@ function buildEncoder(g: GraphBuilder, shared: Shared): void {
     });
     stream = feedForward(at, layer, "mlp_up", stream, shared);
   }
-  const states = finish(g, "encoder.norm", stream, shared);
-  g.node("Identity", [states], {}, "encoder_hidden_states");
-  const shape = ["batch_size", "sequence_length", spec.hidden];
-  g.output("encoder_hidden_states" as Value, "float32", shape);
-  for (const [index, layer] of spec.decoder.layers.entries()) {
-    const { key, value } = layer.cross as AttentionSpec;
-    const keyValue = linearOf([key, value], "qkv", spec);
-    crossKeysValues(
-      g.at(layer.name).at("cross_attn"),
-      states,
-      { layer: index, keyValue, shape: shapeOf(spec.decoder) },
-      ctx,
-    );
-  }
+  return { states: finish(g, "encoder.norm", stream, shared), table };
 }
 
 /** Returns the size of the vocabulary. */

@@ -64,3 +64,26 @@ TYPES = {
         use_bidirectional_attention=True,
     ),
 }
+
+# The encoder of a T5, as sentence-t5 has it: heads wider than the hidden size, distances in buckets, a gated MLP.
+TYPES["t5-encoder"] = {
+    "seed": 26900,
+    "config": {
+        "architectures": ["T5EncoderModel"],
+        "model_type": "t5",
+        "d_model": 36,
+        "d_kv": 16,
+        "d_ff": 48,
+        "num_layers": 2,
+        "num_heads": 3,
+        "vocab_size": 100,
+        "feed_forward_proj": "gated-gelu",
+        "relative_attention_num_buckets": 8,
+        "relative_attention_max_distance": 20,
+        "is_encoder_decoder": False,
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "tie_word_embeddings": False,
+        "torch_dtype": "float16",
+    },
+}
