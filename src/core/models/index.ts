@@ -81,6 +81,20 @@ export const architectures: Record<string, () => Promise<Architecture>> = {
   olmo: async () => (await import("./olmo.js")).olmo as Architecture,
   olmo2: async () => (await import("./olmo2.js")).olmo2 as Architecture,
   olmo3: async () => (await import("./olmo3.js")).olmo3 as Architecture,
+  cohere: async () => (await import("./cohere.js")).cohere as Architecture,
+  cohere2: async () => (await import("./cohere2.js")).cohere2 as Architecture,
+  glm: async () => (await import("./glm.js")).glm as Architecture,
+  glm4: async () => (await import("./glm4.js")).glm4 as Architecture,
+  helium: async () => (await import("./helium.js")).helium as Architecture,
+  ernie4_5: async () => (await import("./ernie4-5.js")).ernie45 as Architecture,
+  exaone4: async () => (await import("./exaone4.js")).exaone4 as Architecture,
+  arcee: async () => (await import("./arcee.js")).arcee as Architecture,
+  apertus: async () => (await import("./apertus.js")).apertus as Architecture,
+  hunyuan_v1_dense: async () => (await import("./hunyuan-v1-dense.js")).hunyuanV1Dense as Architecture,
+  nanochat: async () => (await import("./nanochat.js")).nanochat as Architecture,
+  ministral: async () => (await import("./ministral.js")).ministral as Architecture,
+  ministral3: async () => (await import("./ministral3.js")).ministral3 as Architecture,
+  seed_oss: async () => (await import("./seed-oss.js")).seedOss as Architecture,
 };
 
 /** Throws unsupported_model naming the type and listing what is supported. */
@@ -98,6 +112,9 @@ export async function architectureOf(modelType: unknown): Promise<Architecture> 
 /** GGUF's `general.architecture` where it is not the model_type. Source: llama.cpp, src/llama-arch.cpp. */
 const ggufNames: Record<string, string> = {
   gptneox: "gpt_neox",
+  "command-r": "cohere",
+  gemma3: "gemma3_text",
+  "hunyuan-dense": "hunyuan_v1_dense",
   starcoder: "gpt_bigcode",
   phi2: "phi",
 };

@@ -11,6 +11,8 @@ const schema = llamaSchema({
   attention_bias: z.boolean().default(false),
   rms_norm_eps: z.number().positive().default(1e-5),
   hidden_act: z.literal("silu").default("silu"),
+  // GGUF files of OLMo 3 say olmo2.
+  sliding_window: z.null().optional(),
 });
 
 /**
@@ -31,6 +33,7 @@ export const olmo2: Architecture<DecoderSpec> = {
   },
 
   gguf: llamaGguf("olmo2", {
+    config: (metadata) => ({ sliding_window: metadata.get("olmo2.attention.sliding_window") }),
     tensors: {
       "blk.N.post_attention_norm": "layers.N.post_attention_layernorm",
       "blk.N.post_ffw_norm": "layers.N.post_feedforward_layernorm",

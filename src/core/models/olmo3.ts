@@ -17,7 +17,12 @@ export const olmo3: Architecture<DecoderSpec> = {
 
   parseConfig(raw) {
     const config = parseWith(schema, raw);
-    const spec = olmo2.parseConfig({ ...raw, rope_parameters: undefined, rope_scaling: undefined });
+    const spec = olmo2.parseConfig({
+      ...raw,
+      rope_parameters: undefined,
+      rope_scaling: undefined,
+      sliding_window: undefined,
+    });
     const types = layerTypesOf(config, (index) => (index + 1) % 4 === 0);
     setLayerTypes(spec, types, config.sliding_window);
     const ropes = readRopes(raw, headDimOf(config), {
@@ -27,6 +32,4 @@ export const olmo3: Architecture<DecoderSpec> = {
     setRopes(spec, types, ropes);
     return spec;
   },
-
-  gguf: olmo2.gguf,
 };

@@ -6,6 +6,7 @@ import { type HeadNorms, normedHeads, storeHeadNorms } from "./head-norm.js";
 import { int8Rounding, roundedFloatAttention } from "./int8-cache.js";
 import { type Linear, linear } from "./linear.js";
 import { storeVector } from "./matrix.js";
+import { type QueryGrowth, queryGrowth } from "./query-growth.js";
 import { type RopeTables, rotated } from "./rope.js";
 
 export interface HeadShape {
@@ -31,6 +32,7 @@ export interface CausalAttention {
   norms?: HeadNorms;
   /** Rotation comes before the norms. */
   rotateFirst?: boolean;
+  growth?: QueryGrowth;
   /** q, k and v are cut to [-clip, clip]. */
   clip?: number;
   /** Added to the scores: [1, heads, sequence, total]. */
@@ -113,7 +115,7 @@ export function causalAttention(
 function queries(
   g: GraphBuilder,
   packed: Value,
-  { shape, inputs, rope, norms, rotateFirst }: CausalAttention,
+  { shape, inputs, rope, norms, rotateFirst, growth }: CausalAttention,
   ctx: BuildContext,
 ): {
   query: [Value, Value | undefined, Value | undefined];
@@ -121,7 +123,7 @@ function queries(
 } {
   const { heads, kvHeads, headDim } = shape;
   const rotates = rope === undefined || rotatesInside(rope, shape);
-  if (!norms && rotates) return { query: [packed, undefined, undefined], rope };
+  if (!norms && !growth && rotates) return { query: [packed, undefined, undefined], rope };
   const stored = norms && storeHeadNorms(g, norms, shape, ctx);
   // The operator has inputs for such norms, but its kernel for the CPU refuses them: "implemented only on the CUDA and
   // WebGPU EPs" (ONNX Runtime 1.30).
@@ -137,6 +139,7 @@ function queries(
     q = normedHeads(g, q, stored.query, norms, heads, headDim, stored.queryBias);
     k = normedHeads(g, k, stored.key, norms, kvHeads, headDim, stored.keyBias);
   }
+  if (growth) q = g.node("Mul", [q, queryGrowth(g, growth, inputs)]);
   if (rope && !rotateFirst && !rotates) rotate(rope);
   return { query: [q, k, v], rope: rotateFirst || !rotates ? undefined : rope };
 }

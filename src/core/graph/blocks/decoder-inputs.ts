@@ -10,6 +10,8 @@ export interface DecoderInputs {
   positions?: { tokens: Value; start: Value };
   /** Linear biases of all heads, where a model has them; computed by the first layer that asks. */
   alibi?: Value;
+  /** What queries are multiplied with, where a model does that; computed by the first layer that asks. */
+  growth?: Value;
   /** Where new tokens go in a cache of int8; computed by the first layer that asks. */
   places?: NewPlaces;
 }

@@ -131,13 +131,13 @@ export function llamaGguf(
         `${name}.attention.head_count_kv`,
         ggufNumber(metadata, `${name}.attention.head_count`),
       ),
-      head_dim: metadata.get(`${name}.attention.key_length`),
+      head_dim: ggufHeadDim(metadata, name),
       max_position_embeddings: ggufNumber(metadata, `${name}.context_length`),
       rms_norm_eps: metadata.get(`${name}.attention.layer_norm_rms_epsilon`),
       tie_word_embeddings: !tensors.has("output.weight"),
       attention_bias: tensors.has("blk.0.attn_q.bias"),
       mlp_bias: tensors.has("blk.0.ffn_up.bias"),
-      ...ggufRope(metadata, name, tensors),
+      ...ggufRope(metadata, name, tensors, ggufHeadDim(metadata, name)),
       ...options.config?.(metadata, tensors),
     }),
     tensors: {
@@ -145,6 +145,8 @@ export function llamaGguf(
       output_norm: "norm",
       output: "lm_head",
       rope_freqs: "rope_freqs",
+      rope_factors_short: "rope_factors_short",
+      rope_factors_long: "rope_factors_long",
       "blk.N.attn_norm": "layers.N.input_layernorm",
       "blk.N.attn_q": "layers.N.self_attn.q_proj",
       "blk.N.attn_k": "layers.N.self_attn.k_proj",
@@ -164,4 +166,9 @@ export function llamaGguf(
       },
     }),
   };
+}
+
+function ggufHeadDim(metadata: ReadonlyMap<string, MetadataValue>, name: string): number {
+  const number = (key: string, fallback?: number) => ggufNumber(metadata, `${name}.${key}`, fallback);
+  return number("attention.key_length", number("embedding_length") / number("attention.head_count"));
 }

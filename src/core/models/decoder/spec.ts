@@ -3,9 +3,11 @@ import type { Alibi } from "../../graph/blocks/alibi.js";
 import type { HeadNorms } from "../../graph/blocks/head-norm.js";
 import type { Delta } from "../../graph/blocks/mlp.js";
 import type { AnyNorm } from "../../graph/blocks/norm.js";
+import type { QueryGrowth } from "../../graph/blocks/query-growth.js";
 import type { Rope } from "../../graph/blocks/rope.js";
 import type { GraphBuilder, Value } from "../../graph/builder.js";
 import type { BuildContext } from "../../graph/model-weights.js";
+import type { Part } from "../parts.js";
 import type { Shapes } from "../shapes.js";
 
 /**
@@ -108,6 +110,7 @@ export interface AttentionSpec {
   rotateFirst?: boolean;
   /** Factor on q · kᵀ; headDim^-½ by default. */
   scale?: number;
+  growth?: QueryGrowth;
   /** How many positions a query sees, itself among them. */
   window?: number;
   softcap?: number;
@@ -150,6 +153,8 @@ export interface OwnMlpSpec {
   /** x [..., hidden] gives what is added to the residual. `g` is at the MLP's scope. */
   build(g: GraphBuilder, x: Value, ctx: BuildContext): Delta;
   shapes?: Shapes;
+  /** Modules of it that the files have inside others. */
+  parts?: Record<string, Part>;
 }
 
 export interface HeadSpec {
