@@ -15,6 +15,9 @@ import type { QuantizedMatrix } from "./types.js";
 /** Bits by which output k of a word of eight is shifted: a word holds outputs 0, 2, 4, 6, 1, 3, 5, 7, the lowest bits first. */
 const shifts = [0, 16, 4, 20, 8, 24, 12, 28] as const;
 
+/** Inputs that are unpacked together. */
+const TILE = 128;
+
 /**
  * AWQ's GEMM version as AutoAWQ writes it, 4 bits, for a linear layer of [out, in]: qweight int32 [in, out / 8], qzeros int32
  * [groups, out / 8], scales [groups, out].
@@ -48,11 +51,15 @@ export async function awqMatrices(
       async read(first, count) {
         const packed = await reader.last(qweight.name, () => reader.readWords(qweight.name));
         const codes = new Uint8Array(count * columns);
-        for (let column = 0; column < columns; column++) {
+        // A tile's words stand in few lines of the processor's cache, and so do the codes that they become.
+        for (let start = 0; start < columns; start += TILE) {
+          const end = Math.min(start + TILE, columns);
           for (let row = 0; row < count; row++) {
-            const output = first + row;
-            const word = packed[column * words + (output >> 3)];
-            codes[row * columns + column] = (word >>> shifts[output & 7]) & 15;
+            const [word, shift] = [(first + row) >> 3, shifts[(first + row) & 7]];
+            const to = row * columns;
+            for (let column = start; column < end; column++) {
+              codes[to + column] = (packed[column * words + word] >>> shift) & 15;
+            }
           }
         }
         const factors = await reader.last(scales.name, () => file.readFloat32(scales.name));

@@ -22,6 +22,9 @@ export interface GptqOptions {
   zeroPointsLessOne: boolean;
 }
 
+/** Words along the input that are unpacked together. */
+const TILE = 32;
+
 /**
  * GPTQ as AutoGPTQ and GPTQModel write it, for a linear layer of [out, in]:
  * qweight int32 [in · bits / 32, out], the lowest bits first along the input; qzeros int32 [groups, out · bits / 32], along
@@ -76,11 +79,14 @@ async function gptqMatrix(
     async read(first, count) {
       const packed = await reader.last(qweight.name, () => reader.readWords(qweight.name));
       const codes = new Uint8Array(count * columns);
-      for (let p = 0; p < words; p++) {
+      // A tile's codes stay in the processor's cache until their lines are full.
+      for (let start = 0; start < words; start += TILE) {
+        const end = Math.min(start + TILE, words);
         for (let row = 0; row < count; row++) {
-          const word = packed[p * rows + first + row];
-          const to = row * columns + p * perWord;
-          for (let i = 0; i < perWord; i++) codes[to + i] = (word >>> (i * bits)) & mask;
+          for (let p = start, to = row * columns + start * perWord; p < end; p++) {
+            const word = packed[p * rows + first + row];
+            for (let i = 0; i < 32; i += bits) codes[to++] = (word >>> i) & mask;
+          }
         }
       }
       const factors = await reader.last(scales.name, () => file.readFloat32(scales.name));

@@ -73,7 +73,11 @@ export async function readGroupedBlocks(
   const zerosPerRow = bits === 4 ? Math.ceil(perRow / 2) : perRow;
   const zeros = zeroPoints ? new Uint8Array(count * zerosPerRow) : undefined;
   const middle = middleOf(bits);
+  const ordered = new Uint8Array(columns);
   for (let row = 0; row < count; row++) {
+    const stored = rows.codes.subarray(row * columns, (row + 1) * columns);
+    const codes = order ? ordered : stored;
+    if (order) for (let i = 0; i < columns; i++) ordered[i] = stored[order[i]];
     for (let block = 0; block < perRow; block++) {
       const group = row * groups + Math.floor((block * blockSize) / groupSize);
       const zero = rows.zeros[group];
@@ -82,18 +86,37 @@ export async function readGroupedBlocks(
       else if (zeros) zeros[row * zerosPerRow + block] = zero;
       // Without zero points of their own the codes move to where the middle stands for zero.
       const shift = zeros ? 0 : middle - zero;
-      const from = row * columns;
-      const to = (row * perRow + block) * blockSize;
-      for (let i = 0; i < blockSize; i++) {
-        const column = block * blockSize + i;
-        const code = rows.codes[from + (order ? order[column] : column)] + shift;
-        if (bits === 8) blocks.data[to + i] = code;
-        else if (i & 1) blocks.data[(to + i) >> 1] |= code << 4;
-        else blocks.data[(to + i) >> 1] = code;
-      }
+      const first = block * blockSize;
+      if (bits === 8)
+        copyCodes(codes, first, blocks.data, (row * perRow + block) * blockSize, blockSize, shift);
+      else pairCodes(codes, first, blocks.data, ((row * perRow + block) * blockSize) >> 1, blockSize, shift);
     }
   }
   return { ...blocks, zeroPoints: zeros };
+}
+
+function copyCodes(
+  codes: Uint8Array,
+  from: number,
+  data: Uint8Array,
+  to: number,
+  count: number,
+  shift: number,
+): void {
+  for (let i = 0; i < count; i++) data[to + i] = codes[from + i] + shift;
+}
+
+function pairCodes(
+  codes: Uint8Array,
+  from: number,
+  data: Uint8Array,
+  to: number,
+  count: number,
+  shift: number,
+): void {
+  for (let i = 0; i < count; i += 2) {
+    data[to + (i >> 1)] = (codes[from + i] + shift) | ((codes[from + i + 1] + shift) << 4);
+  }
 }
 
 /** Rows as float32. */
@@ -106,9 +129,12 @@ export async function readGroupedFloats(
   const { codes, scales, zeros } = await matrix.read(firstRow, count);
   const groups = Math.ceil(columns / groupSize);
   const values = new Float32Array(count * columns);
+  const groupAt =
+    groupOf ?? Int32Array.from({ length: columns }, (_, column) => Math.floor(column / groupSize));
   for (let row = 0, i = 0; row < count; row++) {
+    const first = row * groups;
     for (let column = 0; column < columns; column++, i++) {
-      const group = row * groups + (groupOf ? groupOf[column] : Math.floor(column / groupSize));
+      const group = first + groupAt[column];
       values[i] = (codes[i] - zeros[group]) * scales[group];
     }
   }
