@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { fromFileSystem, HfmsError, throwIfAborted } from "../errors.js";
 import type { TokenizerConfig, TokenizerJson } from "./types.js";
@@ -45,6 +45,9 @@ export async function readTokenizerConfig(directory: string, signal?: AbortSigna
   return { ...specialTokens, ...withoutNulls(config) };
 }
 
+/** T5, Pegasus and PLBART; mBART and M2M100; opus-mt. */
+const SENTENCE_PIECE = /^(spiece|tokenizer|sentencepiece(\.bpe)?)\.model$|\.spm$/;
+
 async function readVocabularyFiles(
   directory: string,
   config: TokenizerConfig,
@@ -55,6 +58,13 @@ async function readVocabularyFiles(
   if (vocabulary && merges !== undefined) return bytePairFromFiles(vocabulary, merges, config);
   const words = await readText(path.join(directory, "vocab.txt"), signal);
   if (words !== undefined) return wordPieceFromFile(words, config);
+  const files: string[] = await readdir(directory).catch(() => []);
+  const pieces = files.find((name) => SENTENCE_PIECE.test(name));
+  if (pieces !== undefined) {
+    throw new HfmsError("unsupported_model", `${directory} has ${pieces}, and no tokenizer.json`, {
+      hint: "hfms reads no SentencePiece files: take a copy of the model on the Hub that has tokenizer.json",
+    });
+  }
   const found = vocabulary ? " (vocab.json is there, merges.txt is not)" : "";
   throw new HfmsError("unsupported_model", `no tokenizer in ${directory}${found}`, {
     hint: "a model needs tokenizer.json, or vocab.json with merges.txt, or vocab.txt",

@@ -4,6 +4,10 @@ import { contentOf } from "./special-tokens.js";
 import { surround } from "./surround.js";
 import type { AddedTokenConfig, TaggedConfig, TokenizerConfig, TokenizerJson } from "./types.js";
 
+/** Classes with the same files, whose pairs are not bytes of GPT-2's alphabet. */
+const OTHER_PAIRS =
+  /^(BlenderbotSmall|FSMT|XLM(?!R)|OpenAIGPT|CTRL|Flaubert|Phobert|Bertweet|Herbert|BioGpt)/i;
+
 /** The tokenizer.json of a repository that has vocab.json and merges.txt (GPT-2's files, byte-level BPE). */
 export function bytePairFromFiles(
   vocabulary: Record<string, number>,
@@ -11,7 +15,15 @@ export function bytePairFromFiles(
   config: TokenizerConfig,
 ): TokenizerJson {
   const lines = merges.split(/\r?\n/).filter((line) => line !== "" && !line.startsWith("#version"));
-  const roberta = /^(Roberta|Longformer|LED|Bart|Blenderbot(?!Small))/.test(config.tokenizer_class ?? "");
+  const tokenizerClass = config.tokenizer_class ?? "";
+  if (OTHER_PAIRS.test(tokenizerClass)) {
+    throw new HfmsError("unsupported_model", `the tokenizer ${tokenizerClass} is not built from its files`, {
+      hint: "the model needs tokenizer.json: look for a copy of it on the Hub that has one",
+    });
+  }
+  const roberta = /^(Roberta|Longformer|LED|Bart|Mvp|Blenderbot)/.test(tokenizerClass);
+  // Blenderbot's has RoBERTa's tokens, but begins a text like any other word and only ends it with one.
+  const blenderbot = tokenizerClass.startsWith("Blenderbot");
   return {
     version: "1.0",
     truncation: null,
@@ -23,8 +35,12 @@ export function bytePairFromFiles(
       ...(roberta ? { pad_token: "<pad>", mask_token: "<mask>" } : {}),
     }),
     normalizer: null,
-    pre_tokenizer: { ...byteLevelDecoder, add_prefix_space: config.add_prefix_space === true },
-    post_processor: roberta ? around(vocabulary, "<s>", "</s>") : bosTemplate(vocabulary, config),
+    pre_tokenizer: { ...byteLevelDecoder, add_prefix_space: config.add_prefix_space ?? blenderbot },
+    post_processor: blenderbot
+      ? surround(undefined, "</s>", (token) => vocabulary[token])
+      : roberta
+        ? around(vocabulary, "<s>", "</s>")
+        : bosTemplate(vocabulary, config),
     decoder: byteLevelDecoder,
     model: { type: "BPE", vocab: vocabulary, merges: lines, unk_token: null },
   };

@@ -125,6 +125,35 @@ describe("loading a tokenizer", () => {
     expect((await loadTokenizer(cased)).encode("THE", { addSpecialTokens: false })).toEqual([tokens.length]);
   });
 
+  it("ends a text as Blenderbot does, and builds no tokenizer whose pairs it can't know", async () => {
+    const vocabulary = { "<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "\u0120": 4, a: 5, "\u0120a": 6 };
+    const files = (tokenizer_class: string) => ({
+      "vocab.json": vocabulary,
+      "merges.txt": "#version: 0.2\n\u0120 a\n",
+      "tokenizer_config.json": { tokenizer_class },
+    });
+    const blenderbot = await loadTokenizer(await folder(files("BlenderbotTokenizer")));
+    expect(blenderbot.encode("a")).toEqual([6, 2]);
+    const bart = await loadTokenizer(await folder(files("BartTokenizer")));
+    expect(bart.encode("a")).toEqual([0, 5, 2]);
+    await expect(loadTokenizer(await folder(files("BlenderbotSmallTokenizer")))).rejects.toMatchObject({
+      code: "unsupported_model",
+      message: "the tokenizer BlenderbotSmallTokenizer is not built from its files",
+    });
+  });
+
+  it.each(["spiece.model", "source.spm", "sentencepiece.bpe.model"])(
+    "reads no %s, and says so",
+    async (name) => {
+      await expect(loadTokenizer(await folder({ [name]: "", "vocab.json": { a: 0 } }))).rejects.toMatchObject(
+        {
+          code: "unsupported_model",
+          message: expect.stringContaining(`has ${name}, and no tokenizer.json`),
+        },
+      );
+    },
+  );
+
   it("says what is missing where there is no tokenizer", async () => {
     await expect(loadTokenizer(await folder({}))).rejects.toMatchObject({
       code: "unsupported_model",
