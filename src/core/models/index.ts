@@ -28,6 +28,8 @@ export const architectures: Record<string, () => Promise<Architecture>> = {
   layoutlm: async () => (await import("./layoutlm.js")).layoutlm as Architecture,
   dpr: async () => (await import("./dpr.js")).dpr as Architecture,
   gpt2: async () => (await import("./gpt2.js")).gpt2 as Architecture,
+  granitemoe: async () => (await import("./granitemoe.js")).granitemoe as Architecture,
+  gpt_oss: async () => (await import("./gpt-oss.js")).gptOss as Architecture,
   mixtral: async () => (await import("./mixtral.js")).mixtral as Architecture,
   qwen2_moe: async () => (await import("./qwen2-moe.js")).qwen2Moe as Architecture,
   qwen3_moe: async () => (await import("./qwen3-moe.js")).qwen3Moe as Architecture,

@@ -6,8 +6,10 @@ export interface Part {
   module: string;
   /** How many rows the part has. */
   rows: number;
-  /** Which row of the stored module the part's row is. */
+  /** Which row of the stored module (or of its slab) the part's row is. */
   from(row: number): number;
+  /** The stored tensor has a matrix for each of many, [count, …]: which one, and whether it is [in, out]. */
+  slab?: { index: number; transposed?: boolean };
 }
 
 /**
@@ -21,6 +23,13 @@ export function withParts(weights: ModelWeights, parts: Readonly<Record<string, 
     if (!Object.hasOwn(parts, module) || weights.has(name)) return undefined;
     return { part: parts[module], stored: parts[module].module + name.slice(dot) };
   };
+  // A slab is read whole; its rows are asked for one chunk after the other.
+  let last: { key: string; values: Float32Array } | undefined;
+  const slabOf = async (stored: string, index: number): Promise<Float32Array> => {
+    const key = `${stored}[${index}]`;
+    if (last?.key !== key) last = { key, values: await weights.read(stored, index, 1) };
+    return last.values;
+  };
   return {
     has(name) {
       return weights.has(partOf(name)?.stored ?? name);
@@ -28,21 +37,33 @@ export function withParts(weights: ModelWeights, parts: Readonly<Record<string, 
     shape(name) {
       const found = partOf(name);
       if (!found) return weights.shape(name);
-      return [found.part.rows, ...weights.shape(found.stored).slice(1)];
+      const { rows, slab } = found.part;
+      const [, ...inner] = weights.shape(found.stored);
+      if (!slab) return [rows, ...inner];
+      return inner.length === 1 ? [rows] : [rows, slab.transposed ? inner[0] : inner[1]];
     },
     async read(name, first = 0, rows) {
       const found = partOf(name);
       if (!found) return weights.read(name, first, rows);
       const count = rows ?? found.part.rows - first;
+      const { slab } = found.part;
+      if (slab) {
+        const [, ...inner] = weights.shape(found.stored);
+        return slabRows(found.part, await slabOf(found.stored, slab.index), inner, first, count);
+      }
       const pieces: Float32Array[] = [];
       for (const run of runs(found.part, first, count))
         pieces.push(await weights.read(found.stored, run.first, run.count));
       return joined(pieces);
     },
-    storedBlocks: (name) => weights.storedBlocks?.(partOf(name)?.stored ?? name),
+    storedBlocks(name) {
+      const found = partOf(name);
+      return found?.part.slab ? undefined : weights.storedBlocks?.(found?.stored ?? name);
+    },
     async readBlocks(name, first, rows, format) {
       const found = partOf(name);
       if (!found) return weights.readBlocks(name, first, rows, format);
+      if (found.part.slab) return undefined;
       const data: Uint8Array[] = [];
       const scales: Float32Array[] = [];
       const zeroPoints: Uint8Array[] = [];
@@ -93,6 +114,31 @@ export function stackedParts(module: string, sizes: Readonly<Record<string, numb
     first += rows;
   }
   return parts;
+}
+
+/** The matrix `index` of a tensor that has many, as a module of its own. */
+export function slabPart(module: string, index: number, rows: number, transposed = false): Part {
+  return { module, rows, from: (row) => row, slab: { index, transposed } };
+}
+
+/** Rows of a part out of its slab's values, which are [rows, columns], [columns, rows] or a vector. */
+function slabRows(
+  { from, slab }: Part,
+  values: Float32Array,
+  inner: readonly number[],
+  first: number,
+  count: number,
+): Float32Array {
+  const vector = inner.length === 1;
+  const transposed = slab?.transposed && !vector;
+  const columns = vector ? 1 : inner[transposed ? 0 : 1];
+  const [rowStep, columnStep] = transposed ? [1, inner[1]] : [columns, 1];
+  const result = new Float32Array(count * columns);
+  for (let i = 0; i < count; i++) {
+    const start = from(first + i) * rowStep;
+    for (let c = 0; c < columns; c++) result[i * columns + c] = values[start + c * columnStep];
+  }
+  return result;
 }
 
 /** Rows that follow each other in the stored module, as one piece. */

@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { ModelWeights } from "../../../src/core/graph/model-weights.js";
-import { groupedParts, type Part, stackedParts, withParts } from "../../../src/core/models/parts.js";
+import {
+  groupedParts,
+  type Part,
+  slabPart,
+  stackedParts,
+  withParts,
+} from "../../../src/core/models/parts.js";
 import { buildContext } from "../../memory-weights.js";
 import fc from "../../property.js";
 
@@ -56,6 +62,41 @@ describe("withParts", () => {
     expect(weights.has("attn.q.scale")).toBe(false);
     expect(weights.has("attn.o.weight")).toBe(false);
     expect(await weights.read("attn.qkv.bias", 4, 2)).toEqual(Float32Array.of(4, 5));
+  });
+});
+
+describe("slabs", () => {
+  const values = (count: number) => Float32Array.from({ length: count }, (_, i) => i);
+  const tensors = {
+    "experts.up.weight": { shape: [3, 2, 4], values: values(24) },
+    "experts.up.bias": { shape: [3, 2], values: values(6) },
+  };
+  // As files are read: a row of a tensor is everything below its first axis.
+  const { weights: stored } = buildContext(tensors, { bits: 32 });
+  const file: ModelWeights = {
+    ...stored,
+    async read(name, first = 0, rows = 3) {
+      const { shape, values } = tensors[name as keyof typeof tensors];
+      const size = values.length / shape[0];
+      return values.slice(first * size, (first + rows) * size);
+    },
+  };
+
+  it("are matrices and vectors of their own", async () => {
+    const weights = withParts(file, { "experts.1.up": slabPart("experts.up", 1, 2) });
+    expect(weights.shape("experts.1.up.weight")).toEqual([2, 4]);
+    expect([...(await weights.read("experts.1.up.weight"))]).toEqual([8, 9, 10, 11, 12, 13, 14, 15]);
+    expect([...(await weights.read("experts.1.up.weight", 1, 1))]).toEqual([12, 13, 14, 15]);
+    expect(weights.shape("experts.1.up.bias")).toEqual([2]);
+    expect([...(await weights.read("experts.1.up.bias"))]).toEqual([2, 3]);
+    expect(await weights.readBlocks("experts.1.up.weight", 0, 2, format)).toBeUndefined();
+  });
+
+  it("are turned where they are stored [in, out]", async () => {
+    const weights = withParts(file, { "experts.2.up": slabPart("experts.up", 2, 4, true) });
+    expect(weights.shape("experts.2.up.weight")).toEqual([4, 2]);
+    expect([...(await weights.read("experts.2.up.weight"))]).toEqual([16, 20, 17, 21, 18, 22, 19, 23]);
+    expect([...(await weights.read("experts.2.up.weight", 2, 1))]).toEqual([18, 22]);
   });
 });
 

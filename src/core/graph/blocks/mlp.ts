@@ -28,6 +28,30 @@ export function gatedMlp(
 }
 
 /**
+ * A gated MLP whose product has gate and up by turns: down(gate · sigmoid(alpha · gate) · (up + 1)), with gate cut to at
+ * most `limit` and up to [-limit, limit].
+ *
+ *   x → linear(gate, up, gate …) → Reshape → Split ─ gate → Min → QuickGelu ─┐
+ *                                               └── up → Clip → Add(1) ───── Mul → product(down)
+ */
+export function clampedMlp(
+  g: GraphBuilder,
+  x: Value,
+  options: { gateUp: Linear; down: Linear; inner: number; alpha: number; limit: number },
+  ctx: BuildContext,
+): Delta {
+  const { gateUp, down, inner, alpha, limit } = options;
+  const ints = (...list: number[]): Value => g.constant("int64", [list.length], list);
+  const number = (value: number): Value => g.constant("float32", [], [value]);
+  const both = g.node("Reshape", [linear(g, "gate_up_proj", x, gateUp, ctx), ints(-1, inner, 2)]);
+  const parts = g.nodes("Split", [both], { axis: -1, num_outputs: 2 }, [undefined, undefined]);
+  const [gate, up] = parts.map((part) => g.node("Squeeze", [part, ints(-1)]));
+  const open = g.node("QuickGelu", [g.node("Min", [gate, number(limit)])], { alpha: { float: alpha } });
+  const shifted = g.node("Add", [g.node("Clip", [up, number(-limit), number(limit)]), number(1)]);
+  return project(g, "down_proj", g.node("Mul", [open, shifted]), down, ctx);
+}
+
+/**
  * out(act(in(x) + b)).
  *
  *   x → product → activation with its bias → product

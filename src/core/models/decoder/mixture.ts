@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { experts } from "../../graph/blocks/experts.js";
 import { type Linear, linear } from "../../graph/blocks/linear.js";
-import { gatedMlp } from "../../graph/blocks/mlp.js";
+import { clampedMlp, gatedMlp } from "../../graph/blocks/mlp.js";
 import { count } from "../config.js";
+import { type Part, slabPart } from "../parts.js";
 import type { Shapes } from "../shapes.js";
-import type { LayerSpec, OwnMlpSpec } from "./spec.js";
+import type { DecoderSpec, LayerSpec, OwnMlpSpec } from "./spec.js";
 
 /** Modules of a gated MLP: gate and up, or one that has the rows of both. */
 interface MlpModules {
@@ -19,9 +20,18 @@ export interface Mixture {
   count: number;
   perToken: number;
   router: string;
+  /** Router and experts have biases. */
+  bias?: boolean;
+  /**
+   * Of each row of gate and up by turns: gate · sigmoid(alpha · gate) · (up + 1), where gate is at most `limit`, and up
+   * within it. Absent: silu(gate) · up.
+   */
+  clamped?: { alpha: number; limit: number };
   /** A token's shares add up to 1. */
   normalized: boolean;
   expert(index: number): MlpModules;
+  /** Modules that the file has the experts' modules in, one matrix behind the other; perhaps each [in, out]. */
+  slabs?: { gateUp: string; down: string; transposed?: boolean };
   /** Of all tokens; `gate` says by a sigmoid how much of it is taken. */
   shared?: MlpModules & { gate: string };
 }
@@ -70,6 +80,24 @@ export function usualMixture(
   };
 }
 
+/** Experts and router where the file has all experts' matrices in one tensor; `at` is the scope of the graph's modules. */
+export function slabMixture(
+  at: string,
+  { inner, ...of }: Omit<Mixture, "expert"> & { inner: number },
+): Mixture {
+  const expert = (index: number) => ({
+    inner,
+    gateUp: [`${at}.experts.${index}.gate_up_proj`],
+    down: `${at}.experts.${index}.down_proj`,
+  });
+  return { ...of, expert };
+}
+
+/** The modules of a spec's mixtures that the files have inside others. */
+export function mixtureParts({ layers }: DecoderSpec): Record<string, Part> {
+  return Object.assign({}, ...layers.map(({ mlp }) => (mlp.kind === "own" ? mlp.parts : undefined)));
+}
+
 /** The mixture as a layer's MLP; SwiGLU. */
 export function mixtureMlp(of: Mixture): OwnMlpSpec {
   const { hidden, shared } = of;
@@ -83,8 +111,14 @@ export function mixtureMlp(of: Mixture): OwnMlpSpec {
         x,
         {
           ...of,
-          router: { tensor: `${of.router}.weight` },
-          expert: (at, index, rows) => gatedMlp(at, rows, linearsOf(of.expert(index)), few),
+          router: { tensor: `${of.router}.weight`, ...(of.bias && { bias: `${of.router}.bias` }) },
+          expert(at, index, rows) {
+            const modules = of.expert(index);
+            const made = linearsOf(modules, of.bias);
+            return of.clamped
+              ? clampedMlp(at, rows, { ...made, ...of.clamped, inner: modules.inner }, few)
+              : gatedMlp(at, rows, made, few);
+          },
         },
         ctx,
       );
@@ -102,13 +136,27 @@ export function mixtureMlp(of: Mixture): OwnMlpSpec {
       ),
       ...(shared && { [shared.gate]: [1, hidden], ...mlpShapes(shared, hidden) }),
     },
+    parts: partsOf(of),
   };
 }
 
-function linearsOf({ gateUp, down }: MlpModules) {
+function partsOf({ hidden, count, slabs, expert }: Mixture): Record<string, Part> | undefined {
+  if (!slabs) return undefined;
+  const { gateUp, down, transposed } = slabs;
+  const parts: Record<string, Part> = {};
+  for (let index = 0; index < count; index++) {
+    const modules = expert(index);
+    parts[modules.gateUp[0]] = slabPart(gateUp, index, 2 * modules.inner, transposed);
+    parts[modules.down] = slabPart(down, index, hidden, transposed);
+  }
+  return parts;
+}
+
+function linearsOf({ gateUp, down }: MlpModules, bias = false) {
   const of = (role: "mlp_up" | "mlp_down", modules: string[]): Linear => ({
     role,
     tensors: modules.map((module) => `${module}.weight`),
+    ...(bias && { bias: modules.map((module) => `${module}.bias`) }),
   });
   return { gateUp: of("mlp_up", gateUp), down: of("mlp_down", [down]), activation: "silu" as const };
 }

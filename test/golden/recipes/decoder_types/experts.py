@@ -61,4 +61,19 @@ TYPES = {
         33300, "OlmoeForCausalLM", "olmoe",
         num_experts=4, num_experts_per_tok=2, norm_topk_prob=False, torch_dtype="float16",
     ),
+    "granitemoe": recipe(
+        33400, "GraniteMoeForCausalLM", "granitemoe",
+        intermediate_size=48, num_local_experts=3, num_experts_per_tok=2, embedding_multiplier=2.0, residual_multiplier=0.7,
+        attention_multiplier=0.3, logits_scaling=0.5, tie_word_embeddings=True, torch_dtype="bfloat16",
+    ),
+    "gpt-oss": recipe(
+        33560, "GptOssForCausalLM", "gpt_oss",
+        intermediate_size=48, num_local_experts=3, num_experts_per_tok=2, head_dim=32, sliding_window=8,
+        layer_types=["sliding_attention", "full_attention"], rms_norm_eps=1e-5, attention_bias=True,
+        rope_parameters={
+            "rope_type": "yarn", "rope_theta": 15000.0, "factor": 4.0, "beta_fast": 32.0, "beta_slow": 1.0,
+            "truncate": False, "original_max_position_embeddings": 24,
+        },
+        swiglu_limit=1.5, torch_dtype="float16",
+    ),
 }  # fmt: skip
