@@ -5,8 +5,12 @@ import { listModels, modelInfo, removeModel } from "./inventory.js";
 import { modelRef } from "./model-identity.js";
 import { type LoadedModel, ModelPool } from "./model-pool.js";
 import type {
+  AnswerQuestionsEvent,
+  AnswerQuestionsRequest,
   ClassifyEvent,
   ClassifyRequest,
+  ClassifyTokensEvent,
+  ClassifyTokensRequest,
   DetokenizeEvent,
   DetokenizeRequest,
   DiscoverQuery,
@@ -15,6 +19,8 @@ import type {
   EmbedRequest,
   ExportEvent,
   ExportRequest,
+  FillMasksEvent,
+  FillMasksRequest,
   GenerateEvent,
   GenerateRequest,
   LocalModel,
@@ -118,6 +124,37 @@ export class Engine implements AsyncDisposable {
     if (this.#hosts) return yield* this.#hosts.run("rank", request, signal);
     const { rank } = await import("./tasks/text-ranking.js");
     yield* this.#pool.run(request, "text-ranking", signal, (model) => rank(model, request, signal));
+  }
+
+  /** Finds the entities of texts: which stretches are of which label. */
+  async *classifyTokens(
+    request: ClassifyTokensRequest,
+    signal?: AbortSignal,
+  ): AsyncGenerator<ClassifyTokensEvent> {
+    if (this.#hosts) return yield* this.#hosts.run("classifyTokens", request, signal);
+    const { classifyTokens } = await import("./tasks/token-classification.js");
+    yield* this.#pool.run(request, "token-classification", signal, (model) =>
+      classifyTokens(model, request, signal),
+    );
+  }
+
+  /** Finds the part of each context that answers its question. */
+  async *answerQuestions(
+    request: AnswerQuestionsRequest,
+    signal?: AbortSignal,
+  ): AsyncGenerator<AnswerQuestionsEvent> {
+    if (this.#hosts) return yield* this.#hosts.run("answerQuestions", request, signal);
+    const { answerQuestions } = await import("./tasks/question-answering.js");
+    yield* this.#pool.run(request, "question-answering", signal, (model) =>
+      answerQuestions(model, request, signal),
+    );
+  }
+
+  /** Says which tokens fit the masks of texts. */
+  async *fillMasks(request: FillMasksRequest, signal?: AbortSignal): AsyncGenerator<FillMasksEvent> {
+    if (this.#hosts) return yield* this.#hosts.run("fillMasks", request, signal);
+    const { fillMasks } = await import("./tasks/fill-mask.js");
+    yield* this.#pool.run(request, "fill-mask", signal, (model) => fillMasks(model, request, signal));
   }
 
   /** Token ids of texts and conversations as a model reads them, in their order. Any model has a tokenizer. */

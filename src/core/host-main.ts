@@ -52,5 +52,8 @@ async function hosted(config: Config): Promise<HostedEngine> {
     embed: (request, signal) => engine.embed(request, signal),
     classify: (request, signal) => engine.classify(request, signal),
     rank: (request, signal) => engine.rank(request, signal),
+    classifyTokens: (request, signal) => engine.classifyTokens(request, signal),
+    answerQuestions: (request, signal) => engine.answerQuestions(request, signal),
+    fillMasks: (request, signal) => engine.fillMasks(request, signal),
   };
 }

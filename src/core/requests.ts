@@ -3,6 +3,7 @@
 export * from "./requests/classification.js";
 export * from "./requests/generation.js";
 export * from "./requests/output-format.js";
+export * from "./requests/token-heads.js";
 export * from "./requests/tokens.js";
 
 export const dtypes = ["auto", "fp32", "int8", "int4"] as const;

@@ -19,6 +19,7 @@ from recipes.model_type_decoders import DECODER_TYPES, make_decoder_type
 from recipes.model_type_encoder_decoders import ENCODER_DECODER_TYPES, make_encoder_decoder_type
 from recipes.model_type_encoders import ENCODER_TYPES, make_encoder_type
 from recipes.quantized_checkpoints import QUANTIZED_CHECKPOINTS, make_quantized_checkpoint
+from recipes.pipelines import PIPELINES, make_pipeline
 from recipes.real_weights import write_minilm, write_smollm2
 from recipes.source_texts import SOURCE_TEXTS, make_source_texts
 
@@ -38,6 +39,7 @@ def main() -> None:
     makers = {name: partial(make_decoder, recipe=recipe) for name, recipe in {**LLAMA, **GPT2}.items()}
     makers |= {name: partial(make_encoder, recipe=recipe) for name, recipe in BERT.items()}
     makers |= {name: partial(make_classifier, recipe=recipe) for name, recipe in BERT_CLASSIFIERS.items()}
+    makers |= {f"pipelines/{name}": partial(make_pipeline, recipe=recipe) for name, recipe in PIPELINES.items()}
     for name, recipe in ENCODER_TYPES.items():
         makers[f"model-types/{name}"] = partial(make_encoder_type, recipe=recipe)
     for name, recipe in DECODER_TYPES.items():

@@ -34,6 +34,9 @@ const tasks = {
   embed: "feature-extraction",
   classify: "text-classification",
   rank: "text-ranking",
+  classifyTokens: "token-classification",
+  answerQuestions: "question-answering",
+  fillMasks: "fill-mask",
   tokenize: undefined,
   detokenize: undefined,
 } as const;

@@ -1,12 +1,18 @@
 import type { Config } from "../config.js";
 import type {
+  AnswerQuestionsEvent,
+  AnswerQuestionsRequest,
   ClassifyEvent,
   ClassifyRequest,
+  ClassifyTokensEvent,
+  ClassifyTokensRequest,
   DetokenizeEvent,
   DetokenizeRequest,
   EmbedEvent,
   EmbedInput,
   EmbedRequest,
+  FillMasksEvent,
+  FillMasksRequest,
   GenerateEvent,
   GenerateRequest,
   ModelChoice,
@@ -36,6 +42,9 @@ export interface Calls {
   embed: { request: EmbedRequest; event: EmbedEvent; result: undefined };
   classify: { request: ClassifyRequest; event: ClassifyEvent; result: undefined };
   rank: { request: RankRequest; event: RankEvent; result: undefined };
+  classifyTokens: { request: ClassifyTokensRequest; event: ClassifyTokensEvent; result: undefined };
+  answerQuestions: { request: AnswerQuestionsRequest; event: AnswerQuestionsEvent; result: undefined };
+  fillMasks: { request: FillMasksRequest; event: FillMasksEvent; result: undefined };
 }
 
 export type Method = keyof Calls;

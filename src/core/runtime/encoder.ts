@@ -30,6 +30,8 @@ export class Encoder implements AsyncDisposable {
   #shape = "";
   /** What logits_indices chooses; at least LEAST_POSITIONS. */
   #places: Tensor<BigInt64Array> | undefined;
+  /** Of each row, among the logits of places. */
+  #firstPlace: number[] = [];
   #lengths: Tensor<Int32Array> = createTensor("int32", [0]);
   #output: EncoderOutput = createTensor("float32", [0, 0, 0]);
 
@@ -66,7 +68,21 @@ export class Encoder implements AsyncDisposable {
     this.#places?.data.fill(0n);
     this.#places?.data.set(chosen.map(BigInt));
     await this.#binding.run(signal);
+    this.#firstPlace = [];
+    for (let r = 0, first = 0; r < rows.length; first += places[r]?.length ?? 0, r++)
+      this.#firstPlace.push(first);
     return this.#output;
+  }
+
+  /** The part of the last run's logits that is about row `row`, of which `length` tokens or places count. */
+  logitsOf(row: number, length: number): Float32Array | undefined {
+    const { logits } = this.#output;
+    if (!logits) return undefined;
+    const { data, shape } = logits;
+    const width = shape[shape.length - 1];
+    if (this.info.classifier) return data.subarray(row * width, (row + 1) * width);
+    const first = this.#fillsPlaces ? this.#firstPlace[row] : row * shape[1];
+    return data.subarray(first * width, (first + length) * width);
   }
 
   #bind(rows: number, longest: number, places: number): void {

@@ -1,7 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { aborted, HfmsError } from "../errors.js";
 import type { Encoder } from "../runtime/encoder.js";
-import type { Tensor } from "../tensor.js";
 import { EncoderQueue, type QueuedRow } from "./encoder-queue.js";
 import { EncoderWindow } from "./encoder-window.js";
 
@@ -11,8 +10,8 @@ const BATCH_TOKENS = 2048;
 const MAX_WAIT_MS = 2;
 
 /**
- * What `read` makes of a row: its hidden states are rows [length, hidden] of `states`, from `offset` on; `logits`
- * [labels] are its own, where the model has a classification head.
+ * What `read` makes of a row: its hidden states are rows [length, hidden] of `states`, from `offset` on; `logits` are its
+ * own, where the model has a head: [labels] of a text, [length, …] of its tokens, [places, vocabulary] of its places.
  */
 type ReadStates<T> = (states: Float32Array, offset: number, length: number, logits?: Float32Array) => T;
 
@@ -25,6 +24,8 @@ export interface RowOptions {
   batchTokens?: number;
   /** The segment of each token; all 0 where absent. */
   typeIds?: readonly number[];
+  /** Positions that a head which fills places is asked for. */
+  places?: readonly number[];
 }
 
 /**
@@ -55,7 +56,7 @@ export class EncoderBatcher implements AsyncDisposable {
    * run's output, which the next run overwrites. Throws `aborted`, or what the runtime has against this very row.
    */
   submit<T>(ids: readonly number[], read: ReadStates<T>, options: RowOptions = {}): Promise<T> {
-    const { signal, priority = 0, batchTokens: budget = this.#batchTokens, typeIds } = options;
+    const { signal, priority = 0, batchTokens: budget = this.#batchTokens, typeIds, places } = options;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     if (this.#disposed) reject(new HfmsError("internal_error", "the batcher is disposed"));
     else if (ids.length === 0)
@@ -72,6 +73,7 @@ export class EncoderBatcher implements AsyncDisposable {
       const row: Row = {
         ids,
         typeIds,
+        places,
         length: ids.length,
         budget,
         priority,
@@ -129,14 +131,17 @@ export class EncoderBatcher implements AsyncDisposable {
     const controller = new AbortController();
     this.#run = { rows, controller };
     try {
-      const { data, shape, logits } = await this.#encoder.run(
+      const { data, shape } = await this.#encoder.run(
         rows.map(({ ids }) => ids),
         controller.signal,
         rows.map(({ typeIds }) => typeIds),
+        rows.map(({ places }) => places),
       );
       const [, longest, hidden] = shape;
       for (const [i, row] of rows.entries()) {
-        if (this.#release(row)) row.finish(data, i * longest * hidden, logits && rowOf(logits, i));
+        if (!this.#release(row)) continue;
+        const logits = this.#encoder.logitsOf(i, row.places?.length ?? row.length);
+        row.finish(data, i * longest * hidden, logits);
       }
     } catch (error) {
       this.#run = undefined;
@@ -187,13 +192,10 @@ export class EncoderBatcher implements AsyncDisposable {
   }
 }
 
-function rowOf({ data, shape: [, width] }: Tensor<Float32Array>, row: number): Float32Array {
-  return data.subarray(row * width, (row + 1) * width);
-}
-
 interface Row extends QueuedRow {
   ids: readonly number[];
   typeIds: readonly number[] | undefined;
+  places: readonly number[] | undefined;
   finish(states: Float32Array, offset: number, logits: Float32Array | undefined): void;
   fail(reason: unknown): void;
 }

@@ -79,7 +79,7 @@ function rowMaker(
     const first = idsOf(text);
     const second = pair === undefined ? undefined : tokenizer.encode(pair, { addSpecialTokens: false });
     const row = tokenizer.join(first, second);
-    if (second && segments < 2 && row.typeIds.includes(1)) {
+    if (second && segments === 1 && row.typeIds.includes(1)) {
       throw new HfmsError("unsupported_task", `${manifest.model} reads one text at a time, not two`, {
         param,
       });

@@ -6,13 +6,15 @@ import type { EncoderBatcher } from "../scheduler/encoder-batcher.js";
 export interface EncoderRow {
   ids: number[];
   typeIds?: number[];
+  /** Positions that a head which fills places is asked for. */
+  places?: number[];
 }
 
 /** Longest time that texts are tokenized without a pause: the answers of other callers wait for it. */
 const STRETCH_MS = 4;
 
-/** Makes a row of each text. Others get a turn in between. */
-export async function makeRows<T, R extends EncoderRow>(
+/** Makes a row, or what rows are made of, of each text. Others get a turn in between. */
+export async function makeRows<T, R>(
   texts: readonly T[],
   make: (text: T, index: number) => R,
   signal: AbortSignal | undefined,
@@ -44,8 +46,8 @@ export async function runRows<T>(
   try {
     await Promise.all(
       order.map(async (i) => {
-        const { ids, typeIds } = rows[i];
-        results[i] = await batcher.submit(ids, read, { signal: stop, batchTokens, typeIds });
+        const { ids, typeIds, places } = rows[i];
+        results[i] = await batcher.submit(ids, read, { signal: stop, batchTokens, typeIds, places });
       }),
     );
   } catch (error) {

@@ -74,6 +74,7 @@ export async function createTokenizer(json: TokenizerJson, config: TokenizerConf
       vocabularySize: tokens.length,
       decoder: json.decoder ?? null,
       specialTokens,
+      wordPiecePrefix: json.model.continuing_subword_prefix || undefined,
       encode(text, { addSpecialTokens = true } = {}) {
         const ids: number[] = [];
         if (addSpecialTokens) ids.push(...surrounding.before);

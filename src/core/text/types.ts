@@ -24,6 +24,8 @@ export interface Tokenizer {
   isSpecial(id: number): boolean;
   /** True for tokens that were added to the trained vocabulary: they stand for their own text. */
   isAdded(id: number): boolean;
+  /** What a token that continues a word begins with, where the vocabulary marks those. */
+  wordPiecePrefix?: string;
   /** tokenizer.json's `decoder`: how token strings become text. `Detokenizer` reads it. */
   decoder: DecoderConfig | null;
   /** Strings of the tokens with a role; those that have no id in the vocabulary are left out. */

@@ -125,12 +125,15 @@ describe("a request", () => {
 
   it("for a model without a head is refused with what the model does", async () => {
     const engine = await openEngine(home());
-    for (const name of ["bert-mean", "bert-legacy"] as const) {
+    for (const [name, command] of [
+      ["bert-mean", "hfms embed"],
+      ["bert-legacy", "hfms run"],
+    ] as const) {
       const { directory } = golden(name);
       await expect(classify(engine, { ...request, model: directory, input: ["a"] })).rejects.toMatchObject({
         code: "unsupported_task",
         message: expect.stringContaining("feature-extraction"),
-        hint: expect.stringContaining("hfms embed"),
+        hint: expect.stringContaining(command),
       });
     }
     const prompt = { model: classes.directory, dtype: "fp32", prompt: "a" } as const;
