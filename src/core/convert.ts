@@ -22,6 +22,7 @@ import {
 import { takeLock } from "./hub/lock.js";
 import type { GraphInfo } from "./models/types.js";
 import type { Dtype, ProgressEvent } from "./requests.js";
+import { ggufSentenceFiles } from "./text/gguf-pooling.js";
 import type { TokenizerFiles } from "./text/tokenizer-files.js";
 import { openWeights } from "./weights/index.js";
 import type { WeightFile } from "./weights/types.js";
@@ -96,7 +97,7 @@ async function* build(
     if (prefill) await fs.writeFile(path.join(aside, PREFILL_FILE), prefill.encode(WEIGHTS_FILE, metadata));
     for (const [name, graph] of g.graphs)
       await fs.writeFile(path.join(aside, `${name}.onnx`), graph.encode(WEIGHTS_FILE, metadata));
-    if (text) await writeText(aside, text);
+    if (text) await writeText(aside, text, ggufSentenceFiles(plan.file.metadata));
     await fs.writeFile(path.join(aside, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
     throwIfAborted(signal);
     await publishGraph(aside, directory);
@@ -144,7 +145,16 @@ async function readText(source: ConversionSource, file: WeightFile): Promise<Tok
 async function writeText(
   directory: string,
   { tokenizerJson, tokenizerConfig }: TokenizerFiles,
+  sentenceFiles: Record<string, unknown> = {},
 ): Promise<void> {
-  await fs.writeFile(path.join(directory, "tokenizer.json"), JSON.stringify(tokenizerJson));
-  await fs.writeFile(path.join(directory, "tokenizer_config.json"), JSON.stringify(tokenizerConfig));
+  const files = {
+    "tokenizer.json": tokenizerJson,
+    "tokenizer_config.json": tokenizerConfig,
+    ...sentenceFiles,
+  };
+  for (const [name, content] of Object.entries(files)) {
+    const file = path.join(directory, name);
+    await fs.mkdir(path.dirname(file), { recursive: true });
+    await fs.writeFile(file, JSON.stringify(content));
+  }
 }

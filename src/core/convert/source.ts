@@ -8,6 +8,7 @@ import { withParts } from "../models/parts.js";
 import { checkpointWeights, ggufWeights } from "../models/tensors.js";
 import type { Architecture, GraphInfo } from "../models/types.js";
 import type { SourceName } from "../requests.js";
+import { ggufSentenceFiles } from "../text/gguf-pooling.js";
 import { isSentenceModel } from "../text/sentence-transformers.js";
 import { readCheckpoint } from "../weights/quantized/checkpoint.js";
 import type { QuantizedCheckpoint } from "../weights/quantized/types.js";
@@ -36,8 +37,13 @@ export async function readModel(
   file: WeightFile | QuantizedCheckpoint;
 }> {
   if (source.weights.endsWith(".gguf")) {
-    const architecture = await architectureOf(modelTypeOfGguf(file.metadata.get("general.architecture")));
-    const config = architecture.gguf?.config(file.metadata, new Set(file.tensors.keys())) ?? {};
+    const name = file.metadata.get("general.architecture");
+    const named = await architectureOf(modelTypeOfGguf(name));
+    const architecture = ggufSentenceFiles(file.metadata) ? asEncoder(named) : named;
+    const config = {
+      ...architecture.gguf?.config(file.metadata, new Set(file.tensors.keys())),
+      ...(file.metadata.get(`${name}.attention.causal`) === false && { is_causal: false }),
+    };
     const stored = ggufWeights(file, architecture, config, source.weights);
     const weights = withParts(stored, architecture.parts?.(architecture.parseConfig(config), "gguf") ?? {});
     return { architecture, config, weights, kind: kindOf(architecture), file };
