@@ -32,15 +32,17 @@ export type MatrixFormat = { bits: 32 } | BlockFormat;
 
 export type BlockFormat = BlockLayout;
 
-/** What a matrix does in the model, which decides its format. */
+/** What a matrix does in the model, which decides its format. Sensitive: in a layer where four bits cost most. */
 export type MatrixRole =
   | "embedding"
   | "position"
   | "qkv"
+  | "sensitive_qkv"
   | "attention_output"
   | "mlp_up"
   | "last_mlp_up"
   | "mlp_down"
+  | "sensitive_mlp_down"
   | "lm_head"
   | "classifier";
 

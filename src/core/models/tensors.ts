@@ -104,7 +104,13 @@ function weightsBy(
         file.readFloat32(tensor.name, from, n),
       );
     },
-    storedBlocks: (name) => quantized?.blocks.get(info(name).name),
+    storedBlocks(name) {
+      const tensor = info(name);
+      const own = quantized?.blocks.get(tensor.name);
+      // Blocks of four bits as MatMulNBits has them: eight would only be longer.
+      const kept = tensor.dtype === "Q4_0" && !layouts.transposed?.(name);
+      return own ?? (kept ? { bits: 4, blockSize: 32 } : undefined);
+    },
     async readBlocks(name, first, count, format) {
       const { bits, blockSize } = format;
       const tensor = info(name);

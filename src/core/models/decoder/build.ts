@@ -61,7 +61,7 @@ export function buildDecoder(g: GraphBuilder, spec: DecoderSpec, ctx: BuildConte
         {
           ...of,
           layer,
-          qkv: linearOf(qkv, "qkv"),
+          qkv: linearOf(qkv, isSensitive(layer, spec.layers.length) ? "sensitive_qkv" : "qkv"),
           shape: of,
           inputs,
           rope: rope === undefined ? undefined : ropes[rope],
@@ -119,25 +119,24 @@ function buildLayer(
 ): Stream {
   const { norms, residual } = layer;
   const at = g.at(layer.name);
-  const isLast = index === shared.spec.layers.length - 1;
   if (residual === "post") {
     const x = added(at, stream);
     const attended = attend(at, index, layer, x, { x }, shared);
     const middle = nextNorm(at, norms.attention, { x: attended.x, delta: attended.delta }, shared).normed;
-    const delta = feedForward(at, layer, middle, isLast, shared);
+    const delta = feedForward(at, index, layer, middle, shared);
     return { x: nextNorm(at, norms.mlp, { x: middle, delta }, shared).normed };
   }
   const { normed, x } = nextNorm(at, norms.attention, stream, shared);
   if (residual === "parallel") {
     const between = norms.mlp && norm(at, scopeOf(layer, norms.mlp), x, sized(norms.mlp, shared), shared.ctx);
     const attended = attend(at, index, layer, normed, { x, also: between ?? normed }, shared);
-    const delta = feedForward(at, layer, attended.also as Value, isLast, shared);
+    const delta = feedForward(at, index, layer, attended.also as Value, shared);
     const both = at.node("Add", [withBias(at, attended.delta), withBias(at, delta)]);
     return { x: attended.x, delta: { y: both } };
   }
   const attended = attend(at, index, layer, normed, { x }, shared);
   const second = nextNorm(at, norms.mlp, attended, shared);
-  return { x: second.x, delta: feedForward(at, layer, second.normed, isLast, shared) };
+  return { x: second.x, delta: feedForward(at, index, layer, second.normed, shared) };
 }
 
 /**
@@ -172,15 +171,16 @@ function attend(
   return { x, also, delta: scaled(g, branchNorm(g, layer, norms.attentionOutput, delta, spec, ctx), layer) };
 }
 
-function feedForward(g: GraphBuilder, layer: LayerSpec, x: Value, isLast: boolean, shared: Shared): Delta {
+function feedForward(g: GraphBuilder, index: number, layer: LayerSpec, x: Value, shared: Shared): Delta {
   const { spec, ctx } = shared;
   const { mlp: of, norms } = layer;
   const at = g.at("mlp");
   let delta: Delta;
   if (of.kind === "own") delta = of.build(at, x, ctx);
   else {
-    const role = isLast ? "last_mlp_up" : "mlp_up";
-    const down = linearOf(of.down, "mlp_down");
+    const count = spec.layers.length;
+    const role = index === count - 1 ? "last_mlp_up" : "mlp_up";
+    const down = linearOf(of.down, isSensitive(index, count) ? "sensitive_mlp_down" : "mlp_down");
     const { activation } = of;
     delta =
       of.kind === "gated"
@@ -188,6 +188,15 @@ function feedForward(g: GraphBuilder, layer: LayerSpec, x: Value, isLast: boolea
         : mlp(at, x, { up: linearOf(of.up, role), down, activation }, ctx);
   }
   return scaled(g, branchNorm(g, layer, norms.mlpOutput, delta, spec, ctx), layer);
+}
+
+/**
+ * Whether a layer is one of those whose qkv and mlp_down four bits hurt most, or one of every third between, so that errors
+ * don't add up: the first and the last eighth. The choice follows llama.cpp's mixes (use_more_bits in llama-quant.cpp).
+ */
+export function isSensitive(layer: number, layers: number): boolean {
+  const edge = layers / 8;
+  return layer < edge || layer >= layers - edge || (layer - Math.ceil(edge)) % 3 === 2;
 }
 
 /** What a branch gives, normed before it is added. */
