@@ -12,6 +12,9 @@ export interface DtypeChoice {
 /** Above this many parameters 4-bit rounding costs little and memory counts; below, int8 keeps a small model's mind. */
 const INT4_FROM = 3_000_000_000;
 
+/** Above this many parameters an encoder-decoder has no room in fp32 on small machines. */
+const INT8_FROM = 1_000_000_000;
+
 /**
  * Picks the weights' number format. What speaks for it was measured: on SmolLM2-135M int8 in blocks of 32 costs 0.5 %
  * perplexity, int4 in blocks of 32 costs 45 %. On a GGUF's Q4_K and Q5_K blocks int8 adds less than 1 % to the rounding error that
@@ -20,7 +23,7 @@ const INT4_FROM = 3_000_000_000;
 export function chooseDtype(
   requested: Dtype,
   model: {
-    kind: "decoder" | "encoder";
+    kind: "decoder" | "encoder" | "encoder-decoder";
     parameters: number;
     matrixDtypes: ReadonlySet<string>;
     /** Bits of the blocks that the file has already, and that the graph can keep (GPTQ, AWQ). */
@@ -30,6 +33,17 @@ export function chooseDtype(
   if (requested !== "auto") return { dtype: requested, reason: "asked for" };
   if (model.kind === "encoder") return { dtype: "fp32", reason: "encoders run in fp32, PyTorch's numbers" };
   const size = describeParameters(model.parameters);
+  if (model.kind === "encoder-decoder") {
+    return model.parameters < INT8_FROM
+      ? {
+          dtype: "fp32",
+          reason: "models with an encoder run in fp32, PyTorch's numbers; int8 was not measured",
+        }
+      : {
+          dtype: "int8",
+          reason: `${size} parameters: in fp32 they would take ${Math.round((4 * model.parameters) / 1e9)} GB`,
+        };
+  }
   if (model.matrixDtypes.size === 1 && model.matrixDtypes.has("Q4_0")) {
     return { dtype: "int4", reason: "the file's Q4_0 blocks are int4 blocks already, nothing is lost" };
   }

@@ -19,4 +19,10 @@ describe("the number format of `auto`", () => {
   ] as const)("for %d parameters in %j is %s", (parameters, dtypes, dtype) => {
     expect(choose(parameters, ...dtypes)).toBe(dtype);
   });
+
+  it("of models with an encoder is fp32 while that fits small machines", () => {
+    const of = (parameters: number) =>
+      chooseDtype("auto", { kind: "encoder-decoder", parameters, matrixDtypes: new Set(["F32"]) }).dtype;
+    expect([60e6, 780e6, 3e9].map(of)).toEqual(["fp32", "fp32", "int8"]);
+  });
 });

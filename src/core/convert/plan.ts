@@ -32,7 +32,7 @@ export async function planGraph(
   const format = kind === "encoder" ? kind : "decoder";
   const parameters = countParameters(file);
   const choice = chooseDtype(dtype, {
-    kind: format,
+    kind,
     parameters,
     matrixDtypes: matrixDtypes(file),
     blockBits: blockBits(file),
