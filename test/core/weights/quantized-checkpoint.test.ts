@@ -122,7 +122,7 @@ describe("quantization_config", () => {
     [{ quant_method: "hqq" }, "HQQ's blocks"],
     [{ quant_method: "eetq" }, "EETQ's int8"],
     [{ quant_method: "aqlm" }, "additive codebooks"],
-    [{ quant_method: "mxfp4" }, "MXFP4"],
+    [{ quant_method: "nvfp4" }, "NVFP4"],
     [{ quant_method: "of the future" }, "another form of numbers"],
   ])("%o is refused with what it is and what to take", (quantization_config, what) => {
     expect(refusal({ quantization_config })).toMatchObject({

@@ -6,11 +6,12 @@ import { integerMatrices, packedMatrices } from "./compressed-tensors.js";
 import { type Quantization, readQuantization } from "./configuration.js";
 import { gptqMatrices } from "./gptq.js";
 import { blockLayoutOf, readGroupedBlocks } from "./grouped-integers.js";
+import { mxfp4Matrices } from "./mxfp4.js";
 import { scaledMatrices } from "./scaled.js";
 import type { QuantizedCheckpoint, QuantizedMatrix } from "./types.js";
 
 /**
- * A checkpoint as it is read: where config.json says that its linear layers are quantized (GPTQ, AWQ, fp8,
+ * A checkpoint as it is read: where config.json says that its linear layers are quantized (GPTQ, AWQ, fp8, MXFP4,
  * compressed-tensors), each of them as one matrix `<module>.weight` [out, in]. `source` names the file in messages. The
  * result needs no disposal of its own. Throws unsupported_model for other methods, corrupt_file for tensors that don't fit.
  */
@@ -55,6 +56,8 @@ async function matricesOf(
     }
     case "fp8":
       return scaledMatrices(file, source, { ...quantization, rounded: false });
+    case "mxfp4":
+      return mxfp4Matrices(file, source);
     case "compressed-tensors": {
       const integers = await integerMatrices(file, source);
       const floats = scaledMatrices(

@@ -6,7 +6,8 @@ export type Quantization =
   | { method: "gptq"; bits: 4 | 8; groupSize: number; zeroPointsLessOne: boolean }
   | { method: "awq"; groupSize: number }
   | { method: "fp8"; scale: "weight_scale" | "weight_scale_inv"; block?: [number, number] }
-  | { method: "compressed-tensors"; block?: [number, number] };
+  | { method: "compressed-tensors"; block?: [number, number] }
+  | { method: "mxfp4" };
 
 const FIELD = "quantization_config";
 
@@ -48,7 +49,6 @@ const refused: Record<string, string> = {
   higgs: "vector grids",
   hqq: "HQQ's blocks",
   modelopt: "ModelOpt's FP8 or NVFP4",
-  mxfp4: "MXFP4",
   nvfp4: "NVFP4",
   quanto: "Quanto's blocks",
   quark: "Quark's formats",
@@ -87,6 +87,8 @@ export function readQuantization(config: Record<string, unknown>): Quantization 
       const { weight_block_size } = parse("fp8", raw);
       return { method, scale: "weight_scale_inv", block: weight_block_size ?? undefined };
     }
+    case "mxfp4":
+      return { method };
     case "compressed-tensors": {
       const { config_groups } = parse("compressed-tensors", raw);
       const blocks = Object.values(config_groups ?? {}).map((group) => group.weights?.block_structure);
