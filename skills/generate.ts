@@ -81,9 +81,11 @@ function toSkill(rows: Row[]): Skill {
   const [row] = rows;
   const models = rows.map(toModel);
   const aliases = words(row.aliases);
+  const [, flags, example] = /^((?:--\S+ \S+ )*)(.*)$/.exec(row.example) as RegExpExecArray;
   const family = render(row, {
     call: aliases[0] ?? row.skill,
-    example: row.example,
+    flags,
+    example,
     prompts: models[0].prompts,
   });
   // The order of the keys is the order in the file.
@@ -119,7 +121,7 @@ function toModel(row: Row): SkillModel {
 /** What all skills of a task family share, and how they are called. */
 function render(
   row: Row,
-  values: { call: string; example: string; prompts?: Record<string, string> },
+  values: { call: string; flags: string; example: string; prompts?: Record<string, string> },
 ): Pick<Skill, "tasks" | "route" | "modalities" | "hardware" | "options" | "examples"> {
   const source = readFileSync(path.join(folder, "templates", `${row.template}.jinja`), "utf8");
   const text = new Template(source).render(values);
