@@ -1,17 +1,11 @@
 import { z } from "zod";
-import { type Activation, activate, activationNames } from "../graph/blocks/activation.js";
+import { activate, activationNames } from "../graph/blocks/activation.js";
 import { storeTable, storeVector } from "../graph/blocks/matrix.js";
 import { layerNorm } from "../graph/blocks/norm.js";
 import type { GraphBuilder, Value } from "../graph/builder.js";
 import type { BuildContext } from "../graph/model-weights.js";
 import { count, parseWith } from "./config.js";
-import {
-  type DebertaConfig,
-  debertaEncoder,
-  debertaFields,
-  debertaHeads,
-  debertaShapes,
-} from "./deberta/encoder.js";
+import { debertaEncoder, debertaFields, debertaHeads, debertaShapes } from "./deberta/encoder.js";
 import { encoderWithHeads, type HeadedModel } from "./encoder/with-heads.js";
 import type { Architecture } from "./types.js";
 
@@ -35,6 +29,10 @@ const schema = z
       (size ?? hidden_size / num_attention_heads) === hidden_size / num_attention_heads,
     { path: ["attention_head_size"], message: "it must be hidden_size divided by num_attention_heads" },
   )
+  .refine((config) => config.hidden_size % config.conv_groups === 0, {
+    path: ["conv_groups"],
+    message: "it must divide hidden_size",
+  })
   .refine(({ conv_kernel_size: size }) => size === 0 || size % 2 === 1, {
     path: ["conv_kernel_size"],
     message: "it must be odd",
@@ -101,30 +99,48 @@ export const debertaV2: Architecture<HeadedModel<Config>> = encoderWithHeads<Con
 /**
  * What the first layer sees of neighbouring tokens: LayerNorm(x + act(conv(embedded))), [batch, sequence, hidden] each.
  *
- *   embedded → Transpose → Conv → Transpose → act ─ Add(x) → LayerNorm
+ *   embedded → Pad → Slice of each neighbour → Concat → FusedMatMul → Add(bias) → act ─ Add(x) → LayerNorm
+ *
+ * The runtime's Conv sums in an order that depends on the length of the batch's longest text.
  */
-function convolution(
-  g: GraphBuilder,
-  embedded: Value,
-  x: Value,
-  config: DebertaConfig & { conv_kernel_size: number; conv_groups: number; conv_act: Activation },
-  ctx: BuildContext,
-): Value {
-  const module = "encoder.conv.conv";
-  const { hidden_size: hidden, conv_kernel_size: kernel, conv_groups: group } = config;
-  const weight = storeTable(g, g.scope("weight"), [hidden, hidden / group, kernel], () =>
-    ctx.weights.read(`${module}.weight`),
+function convolution(g: GraphBuilder, embedded: Value, x: Value, config: Config, ctx: BuildContext): Value {
+  const { hidden_size: hidden, conv_kernel_size: kernel } = config;
+  const weight = storeTable(g, g.scope("weight"), [hidden, kernel * hidden], async () =>
+    byNeighbour(await ctx.weights.read("encoder.conv.conv.weight"), config),
   );
-  const bias = storeVector(g, g.scope("bias"), [`${module}.bias`], ctx);
-  const turned = g.node("Transpose", [embedded], { perm: [0, 2, 1] });
+  const bias = storeVector(g, g.scope("bias"), ["encoder.conv.conv.bias"], ctx);
+  const int64 = (...values: number[]): Value => g.constant("int64", [values.length], values);
   const reach = (kernel - 1) / 2;
-  const seen = g.node("Conv", [turned, weight, bias], {
-    kernel_shape: [kernel],
-    pads: [reach, reach],
-    group,
+  const padded = g.node("Pad", [embedded, int64(0, reach, 0, 0, reach, 0)]);
+  const neighbours = Array.from({ length: kernel }, (_, i) => {
+    const behind = kernel - 1 - i;
+    return g.node("Slice", [padded, int64(i), int64(behind > 0 ? -behind : END), int64(1)]);
   });
-  const active = activate(g, g.node("Transpose", [seen], { perm: [0, 2, 1] }), config.conv_act);
+  const joined = g.node("Concat", neighbours, { axis: -1 });
+  const seen = g.node("Add", [g.node("FusedMatMul", [joined, weight], { transB: 1 }), bias]);
+  const active = activate(g, seen, config.conv_act);
   const name = "encoder.conv.LayerNorm";
   const norm = { weight: `${name}.weight`, bias: `${name}.bias`, epsilon: config.layer_norm_eps };
   return layerNorm(g, "LayerNorm", g.node("Add", [x, active]), norm, ctx);
+}
+
+/** The end of an axis, for Slice. */
+const END = 2 ** 31;
+
+/** Weights [out, in / groups, kernel] as [out, kernel · in], with zeros where a group doesn't look. */
+function byNeighbour(
+  weights: Float32Array,
+  { hidden_size: hidden, conv_kernel_size: kernel, conv_groups: groups }: Config,
+): Float32Array {
+  const width = hidden / groups;
+  const result = new Float32Array(hidden * kernel * hidden);
+  for (let out = 0; out < hidden; out++) {
+    const first = Math.floor(out / width) * width;
+    for (let i = 0; i < width; i++) {
+      for (let tap = 0; tap < kernel; tap++) {
+        result[(out * kernel + tap) * hidden + first + i] = weights[(out * width + i) * kernel + tap];
+      }
+    }
+  }
+  return result;
 }
