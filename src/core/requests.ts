@@ -47,7 +47,7 @@ export interface NoticeEvent {
   message: string;
 }
 
-/** Long work on the way to a result. `total` is absent when it is not known. Units: bytes, or tensors for `convert`. */
+/** Long work on the way to a result. `total` is absent when it is not known. Units: bytes, of a graph's weights for `convert`. */
 export interface ProgressEvent {
   type: "progress";
   phase: "resolve" | "download" | "convert" | "load" | "export" | "measure";
