@@ -45,17 +45,19 @@ interface GraphOptions {
   root: string;
   dtype?: Dtype;
   kvCacheDtype?: "fp32" | "int8";
+  /** Folder of a tokenizer, for a model without one: a cache of int8 is measured on a text. */
+  textDirectory?: string;
 }
 
 /** Builds a model's graph below `root`; a second time it is there already. */
 export async function tinyGraph(
   model: TinyModel,
-  { root, dtype = "fp32", kvCacheDtype }: GraphOptions,
+  { root, dtype = "fp32", kvCacheDtype, textDirectory: text }: GraphOptions,
 ): Promise<{ directory: string; graph: string; manifest: GraphManifest }> {
   const source = typeof model === "string" ? goldenSource(model) : model;
   let built = await finish(convert(source, { root, dtype }));
   if (kvCacheDtype === "int8") {
-    const textDirectory = built.manifest.ownText ? built.directory : source.directory;
+    const textDirectory = text ?? (built.manifest.ownText ? built.directory : source.directory);
     built = await finish(buildInt8Cache(source, { ...built, textDirectory }, { root, threads: 2 }));
   }
   return { ...built, graph: path.join(built.directory, GRAPH_FILE) };

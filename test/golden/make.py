@@ -12,6 +12,7 @@ sys.dont_write_bytecode = True
 from recipes.classifiers import BERT_CLASSIFIERS, make_classifier
 from recipes.decoders import make_decoder
 from recipes.encoders import BERT, make_encoder
+from recipes.gguf_decoder_types import TYPES as GGUF_DECODER_TYPES, make_gguf_type
 from recipes.gguf_files import TYPES, make_gguf
 from recipes.gpt2 import GPT2
 from recipes.llama import LLAMA
@@ -49,6 +50,8 @@ def main() -> None:
     for name, recipe in ENCODER_DECODER_TYPES.items():
         makers[f"model-types/{name}"] = partial(make_encoder_decoder_type, recipe=recipe)
     makers |= {name: partial(make_source_texts, recipe=recipe) for name, recipe in SOURCE_TEXTS.items()}
+    for name, how in GGUF_DECODER_TYPES.items():
+        makers[f"model-types/{name}"] = lambda directory, how=how: make_gguf_type(directory, *how)
     for kind in TYPES:
         makers[f"llama-gguf-{kind}"] = partial(make_gguf, kind=kind, base=HERE / "llama-gqa")
     only_real = not arguments.names and (arguments.minilm or arguments.smollm2)

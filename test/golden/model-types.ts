@@ -14,6 +14,8 @@ export interface ModelTypeGolden<Reference> {
 
 export interface DecoderTypeReference {
   kind: "decoder";
+  /** The weights, where they are not in model.safetensors. */
+  file?: string;
   /** logits [vocabulary] of the last position; greedy tokens, and how far each one's logit is above the second. */
   prompts: { tokens: number[]; logits: GoldenArray; greedy: number[]; margins: number[] }[];
   /** Of every position of `prompts[prompt]`: [tokens, vocabulary]. */

@@ -97,6 +97,12 @@ export const architectures: Record<string, () => Promise<Architecture>> = {
   ministral: async () => (await import("./ministral.js")).ministral as Architecture,
   ministral3: async () => (await import("./ministral3.js")).ministral3 as Architecture,
   seed_oss: async () => (await import("./seed-oss.js")).seedOss as Architecture,
+  granitemoehybrid: async () => (await import("./granitemoehybrid.js")).granitemoehybrid as Architecture,
+  nemotron: async () => (await import("./nemotron.js")).nemotron as Architecture,
+  stablelm: async () => (await import("./stablelm.js")).stablelm as Architecture,
+  "modernbert-decoder": async () => (await import("./modernbert-decoder.js")).modernbertDecoder as Architecture,
+  bitnet: async () => (await import("./bitnet.js")).bitnet as Architecture,
+  internlm3: async () => (await import("./internlm3.js")).internlm3 as Architecture,
 };
 
 /** Throws unsupported_model naming the type and listing what is supported. */

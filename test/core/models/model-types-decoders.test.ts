@@ -10,7 +10,7 @@ describe.each(modelTypeGoldens<DecoderTypeReference>("decoder"))(
     const { prompts, allLogits } = reference;
     const source = {
       ...{ model: `golden/${name}`, revision: "0".repeat(40), source: "local" as const },
-      ...{ directory, weights: "model.safetensors" },
+      ...{ directory, weights: reference.file ?? "model.safetensors" },
     };
 
     it("continues every prompt with PyTorch's greedy tokens in fp32", async () => {

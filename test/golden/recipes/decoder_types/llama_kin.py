@@ -170,7 +170,7 @@ TYPES = {
             "shared_intermediate_size": 48,
             "position_embedding_type": "rope",
             "mamba_n_heads": 4,
-            "embedding_multiplier": 6.0,
+            "embedding_multiplier": 1.5,
             "residual_multiplier": 0.8,
             "attention_multiplier": 0.2,
             "logits_scaling": 0.4,

@@ -4,6 +4,18 @@ from .llama_like import SMALL
 
 OLMO = {**SMALL, "hidden_size": 32, "num_attention_heads": 4, "num_key_value_heads": 2}
 
+
+
+def sharpened(model) -> None:
+    """Queries are normed here, so wide weights don't make attention choose; a power of two stays exact."""
+    import torch
+
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "q_norm" in name:
+                parameter.mul_(4.0)
+
+
 TYPES = {
     "olmo": {
         "seed": 32000,
@@ -20,14 +32,14 @@ TYPES = {
     },
     "olmo2": {
         "seed": 32100,
+        "change": sharpened,
         "config": {
             **OLMO,
             "architectures": ["Olmo2ForCausalLM"],
             "model_type": "olmo2",
-            "num_hidden_layers": 4,
-            "intermediate_size": 32,
+            "num_hidden_layers": 3,
+            "intermediate_size": 48,
             "attention_bias": True,
-            "tie_word_embeddings": True,
             "torch_dtype": "float16",
         },
     },
