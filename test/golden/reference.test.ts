@@ -50,7 +50,9 @@ describe("the goldens", () => {
     const hidden = values.shape[1];
     expect(values.shape).toEqual([reference.texts[text].tokens.length, hidden]);
     expect(values.values).toHaveLength(values.shape[0] * hidden);
-    for (const row of reference.texts) expect(row.embedding.shape).toEqual([hidden]);
+    // Layers behind pooling may give vectors of another size.
+    const size = name === "bert-dense" ? 24 : hidden;
+    for (const row of reference.texts) expect(row.embedding.shape).toEqual([size]);
   });
 
   it.each(classifierGoldens)("%s has logits for texts and for pairs, some of them cut", (name) => {
