@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { Parser } from "@oclif/core";
 import { describe, expect, it } from "vitest";
-import { format, generateSkills, parseCatalog } from "../skills/generate.js";
+import { format, generateSkills, indexOf, parseCatalog } from "../skills/generate.js";
 import { architectures } from "../src/core/models/index.js";
 import { defaultModels } from "../src/core/skills/registry.js";
 import { faultsOf, toJsonSchema } from "../src/core/skills/schema.js";
@@ -26,6 +26,8 @@ describe("the skill files", () => {
         text,
       );
     }
+    const index = readFileSync(path.join(folder, "index.json"), "utf8");
+    expect(index, "run `node skills/generate.ts`").toBe(indexOf(generated));
     const schema = readFileSync(path.join(folder, "skill.schema.json"), "utf8");
     expect(schema, "run `node skills/generate.ts`").toBe(format(toJsonSchema()));
   });

@@ -49,9 +49,10 @@ export function aliasesOf({ skill, model }: SkillChoice): string[] {
   return [...ofSkill, ...(model.aliases ?? [])];
 }
 
+/** index.json holds what the packaged files say, sorted by name. */
 function readPackaged(): Skill[] {
-  const files = readFolder(packagedSkillsDir, (file) => /^hf_.*\.json$/.test(file));
-  return files.map(({ file, text }) => parseJson(text, path.join(packagedSkillsDir, file)) as Skill);
+  const [{ file, text }] = readFolder(packagedSkillsDir, ["index.json"]);
+  return parseJson(text, path.join(packagedSkillsDir, file)) as Skill[];
 }
 
 async function readUserSkills(dir: string): Promise<Skill[]> {
@@ -78,9 +79,12 @@ async function readUserSkills(dir: string): Promise<Skill[]> {
 }
 
 /** In one go: hundreds of asynchronous reads of a small file each take longer than the files themselves. */
-function readFolder(dir: string, wanted: (file: string) => boolean): { file: string; text: string }[] {
+function readFolder(
+  dir: string,
+  wanted: readonly string[] | ((file: string) => boolean),
+): { file: string; text: string }[] {
   try {
-    const files = readdirSync(dir).filter(wanted).sort();
+    const files = typeof wanted === "function" ? readdirSync(dir).filter(wanted).sort() : wanted;
     return files.map((file) => ({ file, text: readFileSync(path.join(dir, file), "utf8") }));
   } catch (error) {
     throw new HfmsError("file_error", `can't read the skills in ${dir}`, {

@@ -7,6 +7,9 @@ import type { DiscoveredSkill, Skill } from "./types.js";
 /** What the machine says to a skill; the engine knows, this folder does not. */
 export type Assessment = Pick<DiscoveredSkill, "runnable" | "memory" | "fits">;
 
+/** How much more it counts that a skill is called what was typed. */
+const NAMED = 10;
+
 /**
  * Skills that match every part of the query: best text match first, by name without a text. Words may be mistyped or
  * unfinished; skills that match all of them come alone, and only if there are none, those that match some.
@@ -46,13 +49,21 @@ function filterOf(registry: Registry, query: DiscoverQuery): (skill: Skill) => b
 /** `GPT-2`, `gpt2`, `Gpt_2` → gpt2. */
 function parseArchitecture(registry: Registry, typed: string): string {
   const known = [...new Set(registry.skills.map((skill) => skill.modelType))].sort();
-  const plain = (text: string) => text.toLowerCase().replace(/[\s_.-]/g, "");
   const match = known.find((modelType) => plain(modelType) === plain(typed));
   if (match !== undefined) return match;
   throw new HfmsError("invalid_request", `no skill has the architecture "${typed}"`, {
     hint: `there are ${known.join(", ")}`,
     param: "architecture",
   });
+}
+
+/** `GPT-2` is two words to the index, and other skills have both. */
+function isCalled(skill: Skill, text: string): boolean {
+  return [skill.name, skill.title, ...skill.aliases].some((name) => plain(name) === plain(text));
+}
+
+function plain(text: string): string {
+  return text.toLowerCase().replace(/[\s_.-]/g, "");
 }
 
 function namesOf(skill: Skill): string[] {
@@ -93,7 +104,9 @@ async function searchText(
   const hits = all.length > 0 ? all : index.search(text);
   const byName = new Map(skills.map((skill) => [skill.name, skill]));
   return hits
-    .map((hit) => ({ skill: byName.get(hit.id)!, score: Math.round(hit.score * 1000) / 1000 }))
+    .map(({ id, score }) => ({ skill: byName.get(id)!, score }))
+    .map(({ skill, score }) => ({ skill, score: isCalled(skill, text) ? score * NAMED : score }))
+    .map(({ skill, score }) => ({ skill, score: Math.round(score * 1000) / 1000 }))
     .sort((a, b) => b.score - a.score || (a.skill.name < b.skill.name ? -1 : 1));
 }
 
