@@ -23,7 +23,7 @@ const layers = [
   ["core/graph-store"],
   ["core/convert"],
   ["core/int8-cache", "core/export"],
-  ["core/model-identity"],
+  ["core/model-identity", "core/model-runner"],
   ["core/model-pool"],
   ["core/quality", "core/tasks", "core/pull", "core/inventory", "core/abilities", "core/discover"],
   ["core/host"],

@@ -1,31 +1,13 @@
-import os from "node:os";
 import path from "node:path";
 import type { Config } from "./config.js";
 import { HfmsError } from "./errors.js";
-import {
-  ENCODER_FILE,
-  GRAPH_FILE,
-  type GraphManifest,
-  graphDirectory,
-  markUsed,
-  PREFILL_FILE,
-  readAutoChoice,
-  readManifest,
-} from "./graph-store.js";
-import { readProcessor } from "./hardware/processor.js";
-import type { Machine } from "./hardware/types.js";
+import { type GraphManifest, graphDirectory, markUsed, readAutoChoice, readManifest } from "./graph-store.js";
 import type { FetchedModel } from "./hub/index.js";
 import type { ModelRef, Repository } from "./hub/types.js";
 import { identifyModel, type ModelIdentity, modelRef } from "./model-identity.js";
+import { closeRunner, type ModelRunner, openRunner } from "./model-runner.js";
 import type { Dtype, ModelChoice, NoticeEvent, ProgressEvent, ReadyEvent, RunningModel } from "./requests.js";
-import type { Decoder } from "./runtime/decoder.js";
-import type { Encoder } from "./runtime/encoder.js";
-import type { EncoderDecoder } from "./runtime/encoder-decoder.js";
-import { hasFastInt8, prefersFloats } from "./runtime/prefill-policy.js";
 import { Turn } from "./runtime/turn.js";
-import type { AnswerLoop } from "./scheduler/answer-loop.js";
-import type { EncoderBatcher } from "./scheduler/encoder-batcher.js";
-import type { GenerationLimits, GenerationLoop } from "./scheduler/generation-loop.js";
 import type { Registry } from "./skills/registry.js";
 import type { VectorLayer } from "./text/sentence-layers.js";
 import type { Tokenizer } from "./text/types.js";
@@ -38,10 +20,7 @@ export interface LoadedModel {
   /** Folder of tokenizer.json, the chat template and the sentence-transformers files. */
   textDirectory: string;
   tokenizer: Tokenizer;
-  runner:
-    | { kind: "decoder"; decoder: Decoder; loop: GenerationLoop }
-    | { kind: "encoder"; encoder: Encoder; batcher: EncoderBatcher }
-    | { kind: "encoder-decoder"; model: EncoderDecoder; loop: AnswerLoop };
+  runner: ModelRunner;
   /** Texts to put before an input, by name, that the skill knows of. */
   prompts: Record<string, string>;
   /** What stands between pooling and a text's vector; read by the first request that needs it. */
@@ -67,12 +46,6 @@ interface Held {
   /** Called when the last request has ended, once the model has left the pool. */
   leave?: () => void;
 }
-
-/** Sequences of one model that are computed at the same time. */
-const SEQUENCES = 16;
-/** Of the memory, for the keys and values of a model's sequences. */
-const CACHE_SHARE = 0.25;
-const MOST_PREFIX_BYTES = 2 ** 30;
 
 type LoadEvent = NoticeEvent | ProgressEvent | ReadyEvent;
 
@@ -158,12 +131,12 @@ export class ModelPool implements AsyncDisposable {
     const textDirectory = manifest.ownText ? directory : fetched.directory;
     // The graph first: it is opened on another thread while this one reads the vocabulary.
     const [opened, text] = await Promise.allSettled([
-      this.#open(directory, manifest, machine),
+      openRunner(this.#config, directory, manifest, machine),
       loadText(textDirectory, signal),
     ]);
     if (opened.status === "rejected") throw opened.reason;
     if (text.status === "rejected") {
-      await close(opened.value);
+      await closeRunner(opened.value);
       throw text.reason;
     }
     const [tokenizer, runner] = [text.value, opened.value];
@@ -231,7 +204,7 @@ export class ModelPool implements AsyncDisposable {
         held.leave = resolve;
       });
     }
-    await close(held.model.runner);
+    await closeRunner(held.model.runner);
   }
 
   #turn(key: string): Turn {
@@ -329,61 +302,11 @@ export class ModelPool implements AsyncDisposable {
     return modelRef(this.#registry, choice);
   }
 
-  async #open(directory: string, manifest: GraphManifest, machine: Machine): Promise<LoadedModel["runner"]> {
-    const { info, parameters } = manifest;
-    const { threads = os.availableParallelism(), spin = true } = this.#config;
-    const options = { threads, config: spinConfig(spin) };
-    const step = path.join(directory, GRAPH_FILE);
-    if (info.kind === "encoder") {
-      const { Encoder } = await import("./runtime/encoder.js");
-      const { EncoderBatcher } = await import("./scheduler/encoder-batcher.js");
-      const encoder = await Encoder.load(step, info, options);
-      return { kind: "encoder", encoder, batcher: new EncoderBatcher(encoder) };
-    }
-    if (info.kind === "encoder-decoder") {
-      const { EncoderDecoder } = await import("./runtime/encoder-decoder.js");
-      const { AnswerLoop } = await import("./scheduler/answer-loop.js");
-      const graphs = { encoder: path.join(directory, ENCODER_FILE), decoder: step };
-      const model = await EncoderDecoder.load(graphs, info, options);
-      return { kind: info.kind, model, loop: new AnswerLoop(model, generationLimits(this.#config)) };
-    }
-    const { Decoder } = await import("./runtime/decoder.js");
-    const prefill = manifest.prefill ? path.join(directory, PREFILL_FILE) : undefined;
-    const fastInt8 = hasFastInt8((await readProcessor(machine)).instructionSets);
-    const facts = { parameters, fastInt8, int8Cache: manifest.kvCacheDtype === "int8" };
-    const graphs = { step, prefill, usesPrefill: (tokens: number) => prefersFloats(tokens, facts) };
-    const { GenerationLoop } = await import("./scheduler/generation-loop.js");
-    const decoder = await Decoder.load(graphs, info, options);
-    return { kind: "decoder", decoder, loop: new GenerationLoop(decoder, generationLimits(this.#config)) };
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     const held = new Set(this.#held.values());
     this.#held.clear();
-    for (const { model } of held) await close(model.runner);
+    for (const { model } of held) await closeRunner(model.runner);
   }
-}
-
-/** A quarter of what keys and values may take goes to those of prompts that begin alike. */
-function generationLimits({ sequences = SEQUENCES, cacheBytes = CACHE_SHARE }: Config): GenerationLimits {
-  const memory = Math.min(os.totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
-  const bytes = cacheBytes > 1 ? cacheBytes : memory * cacheBytes;
-  return { sequences, cacheBytes: bytes, prefixBytes: Math.min(bytes / 4, MOST_PREFIX_BYTES) };
-}
-
-/** Session options of ONNX Runtime for `spin` of the configuration. */
-function spinConfig(spin: boolean | number): Record<string, string> | undefined {
-  if (typeof spin === "number") return { "session.intra_op.spin_duration_us": String(spin) };
-  return spin ? undefined : { "session.intra_op.allow_spinning": "0" };
-}
-
-async function close(runner: LoadedModel["runner"]): Promise<void> {
-  const [work, model] =
-    runner.kind === "encoder"
-      ? [runner.batcher, runner.encoder]
-      : [runner.loop, runner.kind === "decoder" ? runner.decoder : runner.model];
-  await work[Symbol.asyncDispose]();
-  await model[Symbol.asyncDispose]();
 }
 
 /** The command for each task. */
