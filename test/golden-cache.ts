@@ -3,6 +3,9 @@ import path from "node:path";
 
 const goldens = path.join(import.meta.dirname, "golden");
 
+/** Folders that are no models. */
+const groups = new Set(["recipes", "model-types", "pipelines"]);
+
 /** The commit that every model of the cache has. */
 const commit = "0".repeat(40);
 
@@ -11,9 +14,11 @@ const commit = "0".repeat(40);
  * https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
  */
 export async function fillCache(cache: string): Promise<void> {
-  const folders = await readdir(goldens, { withFileTypes: true });
-  for (const { name } of folders.filter((entry) => entry.isDirectory() && entry.name !== "recipes")) {
-    await symlink(path.join(goldens, name), await snapshot(cache, name), "dir");
+  for (const folder of [goldens, path.join(goldens, "pipelines")]) {
+    const entries = await readdir(folder, { withFileTypes: true });
+    for (const { name } of entries.filter((entry) => entry.isDirectory() && !groups.has(entry.name))) {
+      await symlink(path.join(folder, name), await snapshot(cache, name), "dir");
+    }
   }
 }
 

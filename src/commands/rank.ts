@@ -2,7 +2,7 @@ import * as Args from "@oclif/core/args";
 import * as Flags from "@oclif/core/flags";
 import { readyLine } from "../cli/answer.js";
 import { BaseCommand } from "../cli/base-command.js";
-import { scoreLine } from "../cli/classification.js";
+import { scoreLine } from "../cli/head-run.js";
 import { modelChoice, modelFlags } from "../cli/model-flags.js";
 import { numberFlag } from "../cli/number-flag.js";
 import { writeAnswer } from "../cli/output.js";

@@ -6,13 +6,9 @@ import { type AnswerDocument, answerDocument } from "../cli/answer-document.js";
 import { answerFlags, answerOptions } from "../cli/answer-flags.js";
 import { BaseCommand } from "../cli/base-command.js";
 import { choiceFlags, choiceOptions } from "../cli/choice-flags.js";
-import {
-  type ClassificationDocument,
-  classifies,
-  followClassification,
-  refuseAnswerFlags,
-} from "../cli/classification.js";
 import { formatFlags, outputFormat } from "../cli/format-flags.js";
+import { headFlags } from "../cli/head-flags.js";
+import { type HeadDocument, headTaskOf, refuseOtherFlags, runHead } from "../cli/head-run.js";
 import { kvCacheDtypeFlag, modelChoice, modelFlags } from "../cli/model-flags.js";
 import { sourceTextFlags, sourceTextOptions } from "../cli/source-text-flags.js";
 import { readPrompt } from "../cli/text-input.js";
@@ -34,7 +30,9 @@ A model that translates or summarizes answers the text itself. What language to,
 T5 has it, in front of the text: \`translate English to German: …\`. Such models follow several answers side by side where
 their authors chose so; the answer is printed when the best is known.
 
-A model that classifies prints its labels, best first, a score and a tab before each; --top-k says how many.
+A model that classifies prints its labels, best first, a score and a tab before each; --top-k says how many. One that
+finds entities prints their labels, places and words; one that fills masks the tokens that fit, and the text with each.
+One that finds answers takes the question as the prompt, and the text that answers it from --context or --file.
 
 Without any word, the model is ${defaultModels.generate}.`;
   static override examples = [
@@ -76,11 +74,12 @@ Without any word, the model is ${defaultModels.generate}.`;
     ...formatFlags,
     ...toolFlags,
     ...sourceTextFlags,
+    ...headFlags,
     ...modelFlags,
     "kv-cache-dtype": kvCacheDtypeFlag(),
   };
 
-  async run(): Promise<AnswerDocument | ClassificationDocument> {
+  async run(): Promise<AnswerDocument | HeadDocument> {
     const { raw, flags } = await this.parse(Run);
     // oclif's `argv` sorts equal words together; the raw tokens keep the order in which they were typed.
     const [model = defaultModels.generate, ...words] = raw
@@ -111,12 +110,13 @@ Without any word, the model is ${defaultModels.generate}.`;
       if (verbose) display.line(timingsLine(answer));
       return answerDocument(answer);
     } catch (error) {
-      // What a model was made for stands in its files, which are here only now.
       const choice = modelChoice(model, flags);
-      if (!(await classifies(engine, choice, error))) throw error;
-      refuseAnswerFlags(flagsOf(raw), model);
-      const events = engine.classify({ ...choice, input: [prompt], topK: request.topK }, signal);
-      return await followClassification(events, { display, print: !json, verbose });
+      const task = await headTaskOf(engine, choice, error);
+      if (task === undefined) throw error;
+      refuseOtherFlags(flagsOf(raw), { task, model });
+      const { context, aggregation } = flags;
+      const input = { prompt, words: words.join(" "), context, topK: request.topK, aggregation };
+      return await runHead(engine, { task, choice, input }, { display, print: !json, verbose, signal });
     }
   }
 }

@@ -49,7 +49,11 @@ const samples: Record<string, Samples> = {
   "/detokenize": [{ model: chat, tokens: [5, 6, 7] }],
   "/models/load": [{ model: encoder }, { model: encoder, stream: true }],
   "/models/unload": [{ model: encoder }, { model: "golden/none" }],
-  "/v1/infer/**:model": [{ input: "a cat" }, { input: ["a", "b"], parameters: { truncate: true } }],
+  "/v1/infer/**:model": [
+    { input: { question: "Who?", context: "a cat" }, parameters: { top_k_labels: 2, stride: 8 } },
+    { input: "a cat" },
+    { input: ["a", "b"], parameters: { truncate: true } },
+  ],
 };
 
 /** Good bodies for a route; of an unknown one, the least that most have. */

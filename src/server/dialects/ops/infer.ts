@@ -1,7 +1,11 @@
 import { z } from "zod";
 import {
+  type AnswerQuestionsEvent,
+  aggregations,
   type ClassifyEvent,
+  type ClassifyTokensEvent,
   type EmbedEvent,
+  type FillMasksEvent,
   type GenerateEvent,
   HfmsError,
   type ModelChoice,
@@ -21,15 +25,25 @@ const texts = z.array(text).min(1).max(MAX_TEXTS);
 const body = z
   .object({
     input: z
-      .union([text, texts, z.object({ query: text, documents: texts })])
-      .describe("A text, several, or a query and documents: what the model's task takes."),
+      .union([
+        text,
+        texts,
+        z.object({ query: text, documents: texts }),
+        z.object({ question: text, context: text }),
+      ])
+      .describe(
+        "A text, several, a query and documents, or a question and its context: what the model's task takes.",
+      ),
     parameters: optional(
       z.object({
         ...samplingFields,
         max_tokens: optional(count),
         raw: optional(z.boolean()).describe("Continue the text, without the chat template."),
         dimensions: optional(count),
-        top_k_labels: optional(count).describe("Only the best labels."),
+        top_k_labels: optional(count).describe("Only the best labels, answers or tokens."),
+        aggregation: optional(z.enum(aggregations)).describe("How labels of tokens become entities."),
+        stride: optional(count).describe("Tokens that windows over a long text have in common."),
+        targets: optional(texts).describe("Only these tokens for a mask."),
         truncate: optional(z.boolean()).describe("Cut what is too long, instead of refusing it."),
       }),
     ),
@@ -60,7 +74,8 @@ export const infer = route({
   example: { input: "It leaves at nine." },
   description:
     "text-generation returns `{text, finish_reason}`, feature-extraction a vector, text-classification labels with " +
-    "scores, text-ranking the documents' scores, best first.",
+    "scores, text-ranking the documents' scores, best first, token-classification entities, question-answering the " +
+    "best answers, fill-mask for each mask the tokens that fit.",
   body,
   response,
   async handle(request): Promise<z.infer<typeof response>> {
@@ -128,13 +143,40 @@ const tasks = {
 
   "text-ranking": async (request, choice) => {
     const { input, parameters: { truncate } = {} } = request.body;
-    if (typeof input === "string" || Array.isArray(input))
+    if (typeof input === "string" || !("query" in input))
       throw wrongInput("text-ranking takes {query, documents}");
     const run = await runModel<RankEvent>(request, choice, (signal) =>
       request.server.engine.rank({ ...choice, ...input, truncate }, signal),
     );
     const { output, usage } = await collect(run, [], "score", ({ index, score }) => ({ index, score }));
     return { output: (output as { score: number }[]).sort((a, b) => b.score - a.score), usage };
+  },
+
+  "token-classification": async (request, choice) => {
+    const { input, parameters: { aggregation, stride, truncate } = {} } = request.body;
+    const asked = { ...choice, input: listOf(input), aggregation, stride, truncate };
+    const run = await runModel<ClassifyTokensEvent>(request, choice, (signal) =>
+      request.server.engine.classifyTokens(asked, signal),
+    );
+    return collect(run, input, "entities", ({ entities }) => entities);
+  },
+
+  "question-answering": async (request, choice) => {
+    const { input, parameters: { top_k_labels: topK, stride } = {} } = request.body;
+    if (typeof input === "string" || !("question" in input))
+      throw wrongInput("question-answering takes {question, context}");
+    const run = await runModel<AnswerQuestionsEvent>(request, choice, (signal) =>
+      request.server.engine.answerQuestions({ ...choice, input: [input], topK, stride }, signal),
+    );
+    return collect(run, "", "span", ({ answers }) => answers);
+  },
+
+  "fill-mask": async (request, choice) => {
+    const { input, parameters: { top_k_labels: topK, targets } = {} } = request.body;
+    const run = await runModel<FillMasksEvent>(request, choice, (signal) =>
+      request.server.engine.fillMasks({ ...choice, input: listOf(input), topK, targets }, signal),
+    );
+    return collect(run, input, "fillings", ({ masks }) => masks);
   },
 } satisfies Record<string, Infer>;
 

@@ -42,6 +42,24 @@ describe("/v1/infer", () => {
     expect(scores).toEqual(scores.toSorted((a, b) => b - a));
   });
 
+  it("finds entities and answers, and fills masks", async () => {
+    const [, entities] = await infer("bert-entities", {
+      input: "a cat",
+      parameters: { aggregation: "none" },
+    });
+    expect(entities).toMatchObject({ task: "token-classification", output: [{ start: 0, end: 1 }, {}, {}] });
+    const [, answers] = await infer("bert-answers", {
+      input: { question: "Who?", context: "the cat" },
+      parameters: { top_k_labels: 2 },
+    });
+    expect(answers.output).toHaveLength(2);
+    const parameters = { top_k_labels: 1, targets: ["the", "a"] };
+    const [, masks] = await infer("bert-fillings", { input: ["the [MASK]", "[MASK] [MASK]"], parameters });
+    expect((masks.output as unknown[][]).map((text) => text.length)).toEqual([1, 2]);
+    const [status, wrong] = await infer("bert-answers", { input: "Who?" });
+    expect([status, wrong.error]).toEqual([400, expect.objectContaining({ param: "input" })]);
+  });
+
   it("refuses what the model's task does not take, and names the field", async () => {
     const [status, body] = await infer("llama-gqa", { input: ["a", "b"] });
     expect(status).toBe(400);
