@@ -1,7 +1,7 @@
 import { HfmsError } from "../errors.js";
 import type { LoadedModel } from "../model-pool.js";
 import type { Answering, AnsweringTask } from "../models/encoder-decoder/answering.js";
-import type { GenerateRequest } from "../requests.js";
+import type { GenerateRequest, TokenPrompt } from "../requests.js";
 import { languageToken, languageTokens, unknownLanguage } from "./language-tokens.js";
 import { checkTokenIds } from "./token-ids.js";
 
@@ -14,33 +14,19 @@ export interface SourcePrompt {
 /** Tokens of a source text, with the words of its task in front and its languages' tokens around it. */
 export function readSource(model: LoadedModel, request: GenerateRequest): SourcePrompt {
   const { tokenizer, manifest } = model;
-  const { prompt, system, tools } = request;
   const { vocabularySize, contextLength } = manifest.info;
+  const prompt = checkedPrompt(model, request);
   const task = taskOf(model, request);
   let tokens: number[];
-  if (typeof prompt === "object" && "tokens" in prompt) {
-    checkTokenIds(prompt.tokens, { vocabularySize, what: "the prompt", param: "prompt" });
-    tokens = prompt.tokens;
-  } else {
-    if (prompt.length === 0) {
-      throw new HfmsError("empty_input", "the prompt is empty", {
-        param: "prompt",
-        hint: "give the text that the model shall work on",
-      });
-    }
-    if (typeof prompt !== "string" || system !== undefined || tools?.length) {
-      const param = tools?.length ? "tools" : system === undefined ? "prompt" : "system";
-      throw new HfmsError(
-        "invalid_request",
-        `${manifest.model} has no chat template: it takes a text and answers it`,
-        { hint: "give one text, without a system message or tools", param },
-      );
-    }
+  if (typeof prompt === "string") {
     tokens = tokenizer.encode(task.prefix + prompt, { addSpecialTokens: true });
     if (task.source !== undefined) tokens = withLanguage(model, tokens, task.source);
+    if (tokens.length === 0)
+      throw new HfmsError("empty_input", "the prompt has no tokens", { param: "prompt" });
+  } else {
+    tokens = prompt.tokens;
+    checkTokenIds(tokens, { vocabularySize, what: "the prompt", param: "prompt" });
   }
-  if (tokens.length === 0)
-    throw new HfmsError("empty_input", "the prompt has no tokens", { param: "prompt" });
   if (tokens.length > contextLength) {
     throw new HfmsError(
       "context_length_exceeded",
@@ -49,6 +35,30 @@ export function readSource(model: LoadedModel, request: GenerateRequest): Source
     );
   }
   return { tokens, own: task.own };
+}
+
+/** One text, or token ids: there are no roles. */
+function checkedPrompt(
+  { manifest }: LoadedModel,
+  { prompt, system, tools }: GenerateRequest,
+): string | TokenPrompt {
+  const alone = system === undefined && !tools?.length;
+  if (alone && typeof prompt === "object" && "tokens" in prompt) return prompt;
+  if (typeof prompt !== "object" && prompt.length === 0) {
+    throw new HfmsError("empty_input", "the prompt is empty", {
+      param: "prompt",
+      hint: "give the text that the model shall work on",
+    });
+  }
+  if (alone && typeof prompt === "string") return prompt;
+  throw new HfmsError(
+    "invalid_request",
+    `${manifest.model} has no chat template: it takes a text and answers it`,
+    {
+      hint: "give one text, without a system message or tools",
+      param: tools?.length ? "tools" : system === undefined ? "prompt" : "system",
+    },
+  );
 }
 
 interface Task {

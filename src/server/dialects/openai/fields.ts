@@ -14,6 +14,9 @@ const MAX_PRIORITY = 1000;
 const MAX_CALLER_TEXT = 1024;
 const MAX_METADATA = 64;
 const MAX_SEED = 2 ** 63;
+const MAX_CODE = 64;
+/** As many as the engine follows. */
+const MAX_BEAMS = 64;
 const DURATION = 'must be seconds or a duration such as "5m", at most 365 days';
 
 /** A field that may be left out; null counts as absent. */
@@ -80,6 +83,28 @@ export const samplingFields = {
     "Extension: tokens that must come before one that ends the answer.",
   ),
   ignore_eos: optional(z.boolean()).describe("Extension: go on behind tokens that end an answer."),
+};
+
+const code = z.string().min(1).max(MAX_CODE);
+
+/** How a model with an encoder answers a text: it translates, or sums up. */
+export const sourceTextFields = {
+  source_language: optional(code).describe(
+    "Extension: the text's language, as the model writes it: eng_Latn.",
+  ),
+  target_language: optional(code).describe("Extension: the answer's language."),
+  text_task: optional(code).describe(
+    "Extension: a task that config.json has settings for, like summarization.",
+  ),
+  beams: optional(z.int().min(1).max(MAX_BEAMS)).describe(
+    "Extension: follow so many answers side by side and give the likeliest. 1 is no search.",
+  ),
+  length_penalty: optional(z.number().min(-100).max(100)).describe(
+    "Extension: of a search, above 0 longer answers gain, below 0 shorter ones.",
+  ),
+  no_repeat_ngram_size: optional(z.int().min(0).max(MAX_COUNT)).describe(
+    "Extension: no sequence of so many tokens comes twice. 0 lets any.",
+  ),
 };
 
 /** How a model is kept and a request is put in line: extensions. */
@@ -162,6 +187,20 @@ export function samplingOf(body: SamplingBody): Partial<GenerateRequest> {
   return request;
 }
 
+/** The engine's words for the fields of models with an encoder. */
+export function sourceTextOf(body: SourceTextBody): Partial<GenerateRequest> {
+  return {
+    sourceLanguage: body.source_language,
+    targetLanguage: body.target_language,
+    textTask: body.text_task,
+    beams: body.beams,
+    lengthPenalty: body.length_penalty,
+    noRepeatNgramSize: body.no_repeat_ngram_size,
+  };
+}
+
+const sourceTextBody = z.object(sourceTextFields);
+type SourceTextBody = Partial<z.infer<typeof sourceTextBody>>;
 const samplingBody = z.object({ ...samplingFields, ...schedulingFields });
 type SamplingBody = Partial<z.infer<typeof samplingBody>>;
 

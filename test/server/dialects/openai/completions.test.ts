@@ -292,3 +292,27 @@ describe("what completions refuse", () => {
     expect((await server().post("/v1/completions", body)).status).toBe(200);
   });
 });
+
+describe("a completion of a model with an encoder", () => {
+  const [french] = golden("m2m-languages").reference.answers;
+  const ask = { model: "golden/m2m-languages", prompt: french.text, max_tokens: french.tokens.length };
+
+  it("is a translation to the language that was asked for", async () => {
+    const body = { ...ask, target_language: "fra_Latn" };
+    const completion = await server().client().completions.create(body);
+    expect(completion.choices[0].text).toBe(french.answer);
+    expect(completion.usage).toMatchObject({ prompt_tokens: french.source.length });
+  });
+
+  it("is refused without one, and so is a language for a model that has none", async () => {
+    await expect(server().client().completions.create(ask)).rejects.toThrow("say which");
+    const wrong = { ...ask, model, target_language: "fra_Latn" };
+    await expect(server().client().completions.create(wrong)).rejects.toThrow(BadRequestError);
+  });
+
+  it("has no place in a chat", async () => {
+    const { completions } = server().client().chat;
+    const messages = [{ role: "user" as const, content: "Hi" }];
+    await expect(completions.create({ model: ask.model, messages })).rejects.toThrow("no chat template");
+  });
+});

@@ -10,6 +10,7 @@ import {
   optional,
   samplingFields,
   schedulingFields,
+  sourceTextFields,
   streamFields,
   unsupported,
 } from "../fields.js";
@@ -29,6 +30,7 @@ export const completionRequest = z
     ...schedulingFields,
     ...streamFields,
     ...outputFields,
+    ...sourceTextFields,
     n: n.describe("How many answers to each prompt: answer `i` of prompt `p` has the index `p * n + i`."),
     best_of: n.describe("Make so many answers and return the `n` likeliest ones. Not with `stream`."),
     max_tokens: optional(z.int().min(0).max(MAX_COUNT)).describe(

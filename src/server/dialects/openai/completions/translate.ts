@@ -1,6 +1,6 @@
 import type { GenerateRequest, ModelChoice } from "../../../../core/index.js";
 import { formatOf } from "../chat-completions/output.js";
-import { samplingOf } from "../fields.js";
+import { samplingOf, sourceTextOf } from "../fields.js";
 import { itemsOf } from "../text-input.js";
 import type { CompletionRequest } from "./schemas.js";
 
@@ -13,6 +13,7 @@ export function generateRequests(body: CompletionRequest, choice: ModelChoice): 
   const format = formatOf(body)?.format;
   const shared = {
     ...samplingOf(body),
+    ...sourceTextOf(body),
     ...choice,
     raw: true,
     n,
