@@ -51,7 +51,7 @@ export const gptOss: Architecture<DecoderSpec> = {
           router: `${at}.router`,
           clamped: { alpha: config.swiglu_alpha, limit: config.swiglu_limit },
           slabs: {
-            gateUp: `${at}.experts.gate_up_proj`,
+            gateUp: [`${at}.experts.gate_up_proj`],
             down: `${at}.experts.down_proj`,
             transposed: true,
           },

@@ -34,7 +34,7 @@ export const granitemoe: Architecture<DecoderSpec> = {
           ...{ hidden: config.hidden_size, inner: config.intermediate_size, normalized: true },
           ...{ count: config.num_local_experts, perToken: config.num_experts_per_tok },
           router: `${at}.router.layer`,
-          slabs: { gateUp: `${at}.input_linear`, down: `${at}.output_linear` },
+          slabs: { gateUp: [`${at}.input_linear`], down: `${at}.output_linear` },
         }),
       );
     }

@@ -125,6 +125,8 @@ const ggufNames: Record<string, string> = {
   "hunyuan-dense": "hunyuan_v1_dense",
   starcoder: "gpt_bigcode",
   phi2: "phi",
+  qwen2moe: "qwen2_moe",
+  qwen3moe: "qwen3_moe",
 };
 
 /** The model_type of a GGUF file's `general.architecture`. */

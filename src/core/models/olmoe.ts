@@ -4,7 +4,7 @@ import { count, parseWith } from "./config.js";
 import { decoder } from "./decoder/architecture.js";
 import { setHeadNorms } from "./decoder/changes.js";
 import { headDimOf, llamaSchema, llamaSpec, setBiases } from "./decoder/llama-like.js";
-import { mixtureMlp, usualMixture } from "./decoder/mixture.js";
+import { mixtureGguf, mixtureMlp, mixtureParts, usualMixture } from "./decoder/mixture.js";
 import type { DecoderSpec } from "./decoder/spec.js";
 import type { Architecture } from "./types.js";
 
@@ -23,6 +23,8 @@ export const olmoe: Architecture<DecoderSpec> = {
   ...decoder,
   modelType: "olmoe",
 
+  parts: mixtureParts,
+
   parseConfig(raw) {
     const config = parseWith(schema, raw);
     const spec = llamaSpec(config, readRope(raw, headDimOf(config)));
@@ -35,4 +37,6 @@ export const olmoe: Architecture<DecoderSpec> = {
     for (const layer of spec.layers) layer.mlp = mixtureMlp(usualMixture(layer, of));
     return spec;
   },
+
+  gguf: mixtureGguf("olmoe", { normalized: false, inner: "intermediate_size" }),
 };

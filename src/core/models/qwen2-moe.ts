@@ -3,7 +3,14 @@ import { readRope } from "../graph/blocks/rope.js";
 import { count, parseWith } from "./config.js";
 import { decoder } from "./decoder/architecture.js";
 import { headDimOf, llamaSchema, llamaSpec, setBiases } from "./decoder/llama-like.js";
-import { isSparse, mixtureMlp, sparseFields, usualMixture } from "./decoder/mixture.js";
+import {
+  isSparse,
+  mixtureGguf,
+  mixtureMlp,
+  mixtureParts,
+  sparseFields,
+  usualMixture,
+} from "./decoder/mixture.js";
 import type { DecoderSpec } from "./decoder/spec.js";
 import type { Architecture } from "./types.js";
 
@@ -22,6 +29,8 @@ const schema = llamaSchema({
 export const qwen2Moe: Architecture<DecoderSpec> = {
   ...decoder,
   modelType: "qwen2_moe",
+
+  parts: mixtureParts,
 
   parseConfig(raw) {
     const config = parseWith(schema, raw);
@@ -48,4 +57,6 @@ export const qwen2Moe: Architecture<DecoderSpec> = {
     }
     return spec;
   },
+
+  gguf: mixtureGguf("qwen2moe", { normalized: false, inner: "moe_intermediate_size" }),
 };

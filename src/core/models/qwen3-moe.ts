@@ -4,7 +4,14 @@ import { count, parseWith } from "./config.js";
 import { decoder } from "./decoder/architecture.js";
 import { setHeadNorms } from "./decoder/changes.js";
 import { headDimOf, llamaSchema, llamaSpec, setBiases } from "./decoder/llama-like.js";
-import { isSparse, mixtureMlp, sparseFields, usualMixture } from "./decoder/mixture.js";
+import {
+  isSparse,
+  mixtureGguf,
+  mixtureMlp,
+  mixtureParts,
+  sparseFields,
+  usualMixture,
+} from "./decoder/mixture.js";
 import type { DecoderSpec } from "./decoder/spec.js";
 import type { Architecture } from "./types.js";
 
@@ -20,6 +27,8 @@ const schema = llamaSchema({
 export const qwen3Moe: Architecture<DecoderSpec> = {
   ...decoder,
   modelType: "qwen3_moe",
+
+  parts: mixtureParts,
 
   parseConfig(raw) {
     const config = parseWith(schema, raw);
@@ -38,4 +47,6 @@ export const qwen3Moe: Architecture<DecoderSpec> = {
       if (isSparse(config, index)) layer.mlp = mixtureMlp(usualMixture(layer, of));
     return spec;
   },
+
+  gguf: mixtureGguf("qwen3moe", { normalized: true, inner: "moe_intermediate_size" }),
 };

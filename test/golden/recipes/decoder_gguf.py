@@ -1,5 +1,6 @@
 """A decoder's weights as a GGUF file too, as llama.cpp's converter (convert_hf_to_gguf.py) writes them."""
 
+import re
 from pathlib import Path
 
 import gguf
@@ -15,20 +16,34 @@ def write_gguf(file: Path, name: str, config: dict, stored: dict[str, torch.Tens
     METADATA[name](writer, config)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
     add_tokenizer(writer, config)
-    for stored_name, tensor in stored.items():
+    for stored_name, tensor in stacked(stored).items():
         rows = tensor.float()
         if "query_key_value" in stored_name:
             rows = ordered(rows, config)
         if name == "bloom":
             stored_name = stored_name.removeprefix("transformer.")
         given = names.get_name(stored_name, try_suffixes=(".weight", ".bias"))
-        target = numpy.float16 if rows.dim() == 2 else numpy.float32
+        exact = rows.dim() == 1 or config["torch_dtype"] != "float16"
+        target = numpy.float32 if exact else numpy.float16
         assert given is not None, stored_name
         writer.add_tensor(given, rows.numpy().astype(target))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def stacked(stored: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Matrices of experts one behind the other."""
+    tensors, groups = {}, {}
+    for name, tensor in stored.items():
+        match = re.fullmatch(r"(.+\.experts)\.(\d+)\.(.+)", name)
+        if match:
+            scope, expert, module = match.groups()
+            groups.setdefault(f"{scope}.{module}", {})[int(expert)] = tensor
+        else:
+            tensors[name] = tensor
+    return tensors | {name: torch.stack([group[i] for i in range(len(group))]) for name, group in groups.items()}
 
 
 def ordered(rows: torch.Tensor, config: dict) -> torch.Tensor:
@@ -80,7 +95,20 @@ def bloom(writer: gguf.GGUFWriter, config: dict) -> None:
     writer.add_head_count_kv(config["n_head"])
 
 
-METADATA = {"gptneox": gptneox, "phi2": phi2, "falcon": falcon, "bloom": bloom}
+def qwen3moe(writer: gguf.GGUFWriter, config: dict) -> None:
+    inner, context = config["intermediate_size"], config["max_position_embeddings"]
+    sizes(writer, config, inner=inner, context=context, epsilon=1e-5)
+    writer.add_head_count_kv(config["num_key_value_heads"])
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_rope_freq_base(config["rope_theta"])
+    writer.add_key_length(config["head_dim"])
+    writer.add_value_length(config["head_dim"])
+    writer.add_expert_count(config["num_experts"])
+    writer.add_expert_used_count(config["num_experts_per_tok"])
+    writer.add_expert_feed_forward_length(config["moe_intermediate_size"])
+
+
+METADATA = {"qwen3moe": qwen3moe, "gptneox": gptneox, "phi2": phi2, "falcon": falcon, "bloom": bloom}
 
 
 def head_size(config: dict) -> int:

@@ -68,7 +68,7 @@ export function fusedHeads(fused: string): Required<Pick<Architecture<DecoderSpe
 }
 
 /** What fairseq's decoders say of themselves. */
-export interface Fairseq {
+interface Fairseq {
   hidden: number;
   inner: number;
   layers: number;

@@ -3,8 +3,11 @@ import { experts } from "../../graph/blocks/experts.js";
 import { type Linear, linear } from "../../graph/blocks/linear.js";
 import { clampedMlp, gatedMlp } from "../../graph/blocks/mlp.js";
 import { count } from "../config.js";
+import { ggufNumber } from "../gguf.js";
 import { type Part, slabPart } from "../parts.js";
 import type { Shapes } from "../shapes.js";
+import type { GgufMapping } from "../types.js";
+import { llamaGguf } from "./llama-like.js";
 import type { DecoderSpec, LayerSpec, OwnMlpSpec } from "./spec.js";
 
 /** Modules of a gated MLP: gate and up, or one that has the rows of both. */
@@ -15,7 +18,7 @@ interface MlpModules {
 }
 
 /** A mixture of gated MLPs, and perhaps one that every token goes to. */
-export interface Mixture {
+interface Mixture {
   hidden: number;
   count: number;
   perToken: number;
@@ -31,7 +34,7 @@ export interface Mixture {
   normalized: boolean;
   expert(index: number): MlpModules;
   /** Modules that the file has the experts' modules in, one matrix behind the other; perhaps each [in, out]. */
-  slabs?: { gateUp: string; down: string; transposed?: boolean };
+  slabs?: { gateUp: string[]; down: string; transposed?: boolean };
   /** Of all tokens; `gate` says by a sigmoid how much of it is taken. */
   shared?: MlpModules & { gate: string };
 }
@@ -45,6 +48,33 @@ export const sparseFields = {
   decoder_sparse_step: count.default(1),
   mlp_only_layers: z.array(z.int().nonnegative()).nullish(),
 };
+
+/** What GGUF says of the mixtures of the models that have the usual names. */
+export function mixtureGguf(
+  name: string,
+  { normalized, inner }: { normalized: boolean; inner: "intermediate_size" | "moe_intermediate_size" },
+): GgufMapping {
+  return llamaGguf(name, {
+    config: (metadata) => ({
+      num_experts: ggufNumber(metadata, `${name}.expert_count`),
+      num_experts_per_tok: ggufNumber(metadata, `${name}.expert_used_count`),
+      [inner]:
+        metadata.get(`${name}.expert_feed_forward_length`) ?? metadata.get(`${name}.feed_forward_length`),
+      shared_expert_intermediate_size: metadata.get(`${name}.expert_shared_feed_forward_length`),
+      norm_topk_prob: normalized,
+    }),
+    tensors: {
+      "blk.N.ffn_gate_inp": "layers.N.mlp.gate",
+      "blk.N.ffn_gate_exps": "layers.N.mlp.experts.gate_proj",
+      "blk.N.ffn_up_exps": "layers.N.mlp.experts.up_proj",
+      "blk.N.ffn_down_exps": "layers.N.mlp.experts.down_proj",
+      "blk.N.ffn_gate_inp_shexp": "layers.N.mlp.shared_expert_gate",
+      "blk.N.ffn_gate_shexp": "layers.N.mlp.shared_expert.gate_proj",
+      "blk.N.ffn_up_shexp": "layers.N.mlp.shared_expert.up_proj",
+      "blk.N.ffn_down_shexp": "layers.N.mlp.shared_expert.down_proj",
+    },
+  });
+}
 
 /** Whether Qwen's layer of this index is a mixture. */
 export function isSparse(
@@ -73,6 +103,8 @@ export function usualMixture(
   return {
     ...of,
     router: `${at}.gate`,
+    // As GGUF has them.
+    slabs: { gateUp: [`${at}.experts.gate_proj`, `${at}.experts.up_proj`], down: `${at}.experts.down_proj` },
     expert(index) {
       const expert = `${at}.experts.${index}`;
       return { inner, gateUp: [`${expert}.gate_proj`, `${expert}.up_proj`], down: `${expert}.down_proj` };
@@ -146,7 +178,9 @@ function partsOf({ hidden, count, slabs, expert }: Mixture): Record<string, Part
   const parts: Record<string, Part> = {};
   for (let index = 0; index < count; index++) {
     const modules = expert(index);
-    parts[modules.gateUp[0]] = slabPart(gateUp, index, 2 * modules.inner, transposed);
+    const rows = gateUp.length === 1 ? 2 * modules.inner : modules.inner;
+    for (const [i, module] of modules.gateUp.entries())
+      parts[module] = slabPart(gateUp[i], index, rows, transposed);
     parts[modules.down] = slabPart(down, index, hidden, transposed);
   }
   return parts;

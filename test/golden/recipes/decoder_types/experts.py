@@ -117,11 +117,14 @@ TYPES = {
         **QWEN, shared_expert_intermediate_size=48, norm_topk_prob=False, mlp_only_layers=[0], num_hidden_layers=3,
         torch_dtype="float16",
     ),
-    "qwen3-moe": recipe(
-        33200, "Qwen3MoeForCausalLM", "qwen3_moe",
-        **{**QWEN, "num_experts": 6, "num_experts_per_tok": 3}, head_dim=16, norm_topk_prob=True,
-        tie_word_embeddings=True, torch_dtype="bfloat16",
-    ),
+    "qwen3-moe": {
+        **recipe(
+            33200, "Qwen3MoeForCausalLM", "qwen3_moe",
+            **{**QWEN, "num_experts": 6, "num_experts_per_tok": 3}, head_dim=16, norm_topk_prob=True,
+            tie_word_embeddings=True, torch_dtype="float16",
+        ),
+        "gguf": "qwen3moe",
+    },
     "olmoe": recipe(
         33300, "OlmoeForCausalLM", "olmoe",
         num_experts=4, num_experts_per_tok=2, norm_topk_prob=False, torch_dtype="float16",
