@@ -3,7 +3,7 @@ import * as Flags from "@oclif/core/flags";
 import { BaseCommand } from "../cli/base-command.js";
 import { write } from "../cli/output.js";
 import { styled } from "../cli/style.js";
-import { renderTable } from "../cli/table.js";
+import { type Column, renderTable } from "../cli/table.js";
 import { formatBytes } from "../cli/units.js";
 import { type DiscoveredSkill, deviceNames } from "../core/index.js";
 
@@ -56,38 +56,54 @@ searched in names, titles, descriptions, tasks and models; without words all ski
       runnable: flags.runnable || undefined,
     });
     if (!this.jsonEnabled()) {
-      if (skills.length > 0) await write(`${await renderSkills(skills)}\n`);
+      if (skills.length > 0) await write(`${await renderSkills(skills, words !== undefined)}\n`);
       else this.display.line("no skill matches; `hfms discover` without words lists all");
     }
     return { skills };
   }
 }
 
-async function renderSkills(skills: DiscoveredSkill[]): Promise<string> {
+/** Into a pipe one skill is one line; on a terminal a list of all is too long for that, and comes by task. */
+async function renderSkills(skills: DiscoveredSkill[], ranked: boolean): Promise<string> {
   const { stdout } = process;
-  const table = await renderTable(
-    [
-      { title: "SKILL" },
-      { title: "WHAT", wrap: true, optional: true },
-      { title: "TASKS", wrap: true },
-      { title: "DEFAULT MODEL", wrap: true },
-      { title: "MEMORY", align: "right" },
-      { title: "RUNS HERE", wrap: true },
-    ],
-    skills.map(({ skill, runnable, memory, fits }) => [
-      skill.name,
-      skill.title,
-      skill.tasks.join(", "),
-      skill.models[0]?.id ?? "",
-      memory === undefined ? "" : formatBytes(memory),
-      !runnable.yes
-        ? styled("red", `no: ${runnable.reason}`, stdout)
-        : fits === false
-          ? styled("yellow", "too big for the memory", stdout)
-          : styled("green", "yes", stdout),
-    ]),
-    stdout,
-  );
+  const grouped = stdout.isTTY && !ranked && skills.length > 20;
+  const columns: Column[] = [
+    { title: "SKILL" },
+    { title: "WHAT", wrap: true, optional: true },
+    ...(grouped ? [] : [{ title: "TASKS", wrap: true }]),
+    { title: "DEFAULT MODEL", wrap: true },
+    { title: "MEMORY", align: "right" },
+    { title: "RUNS HERE", wrap: true },
+  ];
+  const cells = ({ skill, runnable, memory, fits }: DiscoveredSkill) => [
+    skill.name,
+    skill.title,
+    ...(grouped ? [] : [skill.tasks.join(", ")]),
+    skill.models[0].id,
+    memory === undefined ? "?" : formatBytes(memory),
+    !runnable.yes
+      ? styled("red", `no: ${runnable.reason}`, stdout)
+      : fits === false
+        ? styled("yellow", "too big for the memory", stdout)
+        : styled("green", "yes", stdout),
+  ];
+  const heading = (text: string) => columns.map((_, i) => (i === 0 ? styled("bold", text, stdout) : ""));
+  const rows = grouped
+    ? byMainTask(skills).flatMap(([task, found]) => [
+        heading(""),
+        heading(`${task}: ${found.length}`),
+        ...found.map(cells),
+      ])
+    : skills.map(cells);
+  const table = await renderTable(columns, rows, stdout);
   const running = skills.filter(({ runnable, fits }) => runnable.yes && fits !== false).length;
-  return `${table}\n\n${skills.length} ${skills.length === 1 ? "skill" : "skills"}, ${running} can run here`;
+  const hint = grouped ? "; `hfms discover WORDS` searches, `--task` narrows" : "";
+  return `${table}\n\n${skills.length} ${skills.length === 1 ? "skill" : "skills"}, ${running} can run here${hint}`;
+}
+
+/** The largest group first. */
+function byMainTask(skills: DiscoveredSkill[]): [string, DiscoveredSkill[]][] {
+  const groups = Object.groupBy(skills, ({ skill }) => skill.tasks[0]);
+  const found = Object.entries(groups) as [string, DiscoveredSkill[]][];
+  return found.sort(([a, ofA], [b, ofB]) => ofB.length - ofA.length || (a < b ? -1 : 1));
 }

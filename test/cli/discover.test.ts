@@ -1,5 +1,7 @@
+import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { hfms, temporaryHome } from "./hfms.js";
+import { hasTerminal, openTerminal } from "./terminal-session.js";
 
 const home = temporaryHome();
 
@@ -14,7 +16,7 @@ async function skills(
 describe("hfms discover", () => {
   it("lists all skills, and narrows them by task, architecture, model and words", async () => {
     const all = await skills();
-    expect(all.length).toBeGreaterThanOrEqual(30);
+    expect(all.length).toBeGreaterThan(200);
     const embedding = await skills("--task", "feature-extraction");
     expect(embedding.length).toBeLessThan(all.length);
     for (const { skill } of embedding) expect(skill.tasks).toContain("feature-extraction");
@@ -29,6 +31,20 @@ describe("hfms discover", () => {
     expect(stdout).toMatch(/^hf_gpt2 .* yes$/m);
     expect(stdout).toMatch(/\n\d+ skills, \d+ can run here\n$/);
   });
+
+  it.skipIf(!hasTerminal)(
+    "lists by task on a terminal, and by how well they match where words are given",
+    async () => {
+      const shown = async (...words: string[]) => {
+        await using terminal = openTerminal(home(), ["discover", ...words], { NO_COLOR: "1" });
+        return stripVTControlCharacters((await terminal.ended).stdout);
+      };
+      const all = await shown();
+      expect(all).toMatch(/^text-generation: \d+\r?$/m);
+      expect(all.split("\n").every((line) => line.length <= 101)).toBe(true);
+      expect(await shown("smollm2")).toMatch(/^SKILL .*TASKS.*\r?\nhf_smollm2/);
+    },
+  );
 
   it("says so when nothing matches", async () => {
     const { code, stdout, stderr } = await hfms(home(), ["discover", "--model", "no-such-model-anywhere"]);
