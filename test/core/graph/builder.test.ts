@@ -69,6 +69,28 @@ describe("a graph", () => {
     expect(size).toBe(12292);
   });
 
+  it("stores a weight once that two graphs declare, and each graph has only its own", () => {
+    const g = new GraphBuilder();
+    g.weights(stream("shared", [3], [1, 2, 3]));
+    g.weights(stream("first", [1], [4]));
+    const beside = g.graph("encoder");
+    beside.weights(stream("shared", [3], [1, 2, 3]));
+    beside.weights(stream("second", [1], [5]));
+    expect(g.graph("encoder")).toBe(beside);
+    expect([...g.graphs.keys()]).toEqual(["encoder"]);
+    expect(beside.layout()).toEqual(g.layout());
+    const names = g.layout().streams.map(({ stream: { specs } }) => specs[0].name);
+    expect(names).toEqual(["shared", "first", "second"]);
+    const [main, other] = [g, beside].map((graph) =>
+      Buffer.from(graph.encode("weights.bin", {})).toString("latin1"),
+    );
+    expect([main, other].map((text) => names.filter((name) => text.includes(name)))).toEqual([
+      ["shared", "first"],
+      ["shared", "second"],
+    ]);
+    expect(() => beside.weights(stream("shared", [3], []))).toThrow("declared twice");
+  });
+
   it("reads a view as the same numbers under another shape", async () => {
     const g = new GraphBuilder();
     const x = g.input("x", "float32", [1]);
