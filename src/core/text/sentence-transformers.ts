@@ -31,6 +31,11 @@ export interface SentenceConfig {
   defaultPrompt?: string;
 }
 
+/** Of types whose classes in transformers make vectors themselves, which were trained for the product of two. */
+const ownSettings: Record<string, Partial<SentenceConfig>> = {
+  dpr: { pooling: ["cls"], normalize: false },
+};
+
 /**
  * Reads modules.json, 1_Pooling/config.json, sentence_bert_config.json and config_sentence_transformers.json. A plain
  * encoder has none of them: mean pooling, normalised. Source: sentence-transformers, SentenceTransformer and models.Pooling.
@@ -52,7 +57,10 @@ export async function readSentenceConfig(directory: string): Promise<SentenceCon
     ...{ pooling: ["mean"], layers: [], normalize: true, includePrompt: true },
     ...shared,
   };
-  if (!modules) return sentence;
+  if (!modules) {
+    const model = await readJson<{ model_type?: string }>(path.join(directory, "config.json"));
+    return { ...sentence, ...ownSettings[model?.model_type ?? ""] };
+  }
 
   const layers: SentenceLayer[] = [];
   for (const { type, path: folder } of modules) {

@@ -128,7 +128,12 @@ def reference(model: nn.Module, row: dict, kind: str) -> dict[str, torch.Tensor]
     with torch.no_grad():
         output = model(**inputs)
     if kind == "encoder":
-        states = output.last_hidden_state[0]
+        if "last_hidden_state" in output:
+            states = output.last_hidden_state[0]
+        else:
+            # DPR's classes show their last states only among all of them.
+            with torch.no_grad():
+                states = model(**inputs, output_hidden_states=True).hidden_states[-1][0]
         return {"lastHiddenState": states, "embedding": states.mean(dim=0)}
     if kind == "question-answerer":
         return {"start": output.start_logits[0], "end": output.end_logits[0]}

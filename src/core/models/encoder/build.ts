@@ -119,7 +119,10 @@ function preNormLayers(
     delta = attend(at, read, modules, attention, ctx);
     delta = mlp(at.at("mlp"), normed(at, "LayerNorm", modules.mlpNorm), mlpOf(modules, spec), ctx);
   }
-  return normed(g, "final.LayerNorm", spec.finalNorm as string, "last_hidden_state");
+  if (spec.finalNorm !== undefined) return normed(g, "final.LayerNorm", spec.finalNorm, "last_hidden_state");
+  const { y, bias } = delta as Delta;
+  const sum = g.node("Add", [x, y], {}, bias ? undefined : "last_hidden_state");
+  return bias ? g.node("Add", [sum, bias], {}, "last_hidden_state") : sum;
 }
 
 /** A scope for each layer; layers that share their parameters have one, and only the names of their nodes differ. */

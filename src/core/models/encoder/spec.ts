@@ -20,7 +20,7 @@ export interface EncoderSpec {
   layers: readonly LayerModules[];
   /** `post`: norm(x + attention(x)), then norm(x + mlp(x)). `pre`: x + attention(norm(x)), then x + mlp(norm(x)). */
   residual: "post" | "pre";
-  /** Module of the norm behind the last layer; only with `pre`. */
+  /** Module of the norm behind the last layer; only with `pre`, and not in all of those. */
   finalNorm?: string;
   /** Rotation of q and k. */
   rope?: Rope;

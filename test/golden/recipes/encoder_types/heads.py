@@ -1,6 +1,6 @@
 """Heads of encoders: labels of texts (one fits, any number, a quantity) and of tokens, spans, masked tokens."""
 
-from .bert_like import MOBILEBERT, model
+from .bert_like import MOBILEBERT, XLM, model
 
 SMALL = {
     "hidden_size": 24,
@@ -84,6 +84,8 @@ def heads() -> dict[str, dict]:
     add("bert", "mask-untied", "MaskedLM", {"tie_word_embeddings": False})
     add("mobilebert", "mask", "MaskedLM", {})
     add("mobilebert", "classifier", "SequenceClassification", {**ONE, "classifier_activation": False})
+    found["xlm-mask"] = model(33000, "xlm", "XLMWithLMHeadModel", {**XLM, "torch_dtype": "float16"})
+    found["xlm-classifier"] = model(33050, "xlm", "XLMForSequenceClassification", {**XLM, **ONE})
     return found
 
 
