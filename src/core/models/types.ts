@@ -61,8 +61,10 @@ export interface DecoderInfo {
   vocabularySize: number;
   /** Hard bound of prompt plus answer, in tokens. */
   contextLength: number;
-  /** The graph takes position_ids: learned positions. */
+  /** The graph takes position_ids: learned positions, or rows of rotation. */
   positionIds: boolean;
+  /** A text that will be longer than this has other rows of rotation, for all of its positions: those from here on. */
+  longFrom?: number;
   /** What keys and values are held in; absent: float32. */
   cacheType?: "float32" | "int8";
   /** Components of a head that positions rotate; absent: none. */

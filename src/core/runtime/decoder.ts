@@ -50,6 +50,13 @@ export class Decoder implements AsyncDisposable {
     return this.#graphs.prefill !== undefined && this.#graphs.usesPrefill(tokens) ? "prefill" : "step";
   }
 
+  /** What keys and values of a prompt have to do with others: the graph, and how long its text will be. */
+  kindOf(prompt: number, end: number): string {
+    const { longFrom } = this.info;
+    const graph = this.graphFor(prompt);
+    return longFrom !== undefined && end > longFrom ? `${graph} long` : graph;
+  }
+
   /**
    * Whether a step of one row is not bit-equal to the same row among others, so that it must never run alone where it
    * may get company. It depends on the processor: without VNNI, MatMulNBits has a kernel of its own for one row of

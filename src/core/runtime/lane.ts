@@ -8,6 +8,8 @@ import type { Binding, Session } from "./session.js";
 export interface Row {
   tokens: ArrayLike<number>;
   past: number;
+  /** How long the text will be in the end, where that is known: some models rotate by it. By default it ends here. */
+  end?: number;
 }
 
 export interface LaneRun {
@@ -65,12 +67,13 @@ export class Lane implements AsyncDisposable {
     const ids = this.#inputIds.data;
     if (width > 1) ids.fill(0n);
     let total = width;
-    for (const [r, { tokens, past }] of rows.entries()) {
+    for (const [r, { tokens, past, end }] of rows.entries()) {
       const { length } = tokens;
       for (let i = 0; i < length; i++) ids[r * width + i] = BigInt(tokens[i]);
       if (this.#positionIds) {
+        const first = past + this.#rotaryOffset(end ?? past + length);
         for (let i = 0; i < width; i++)
-          this.#positionIds.data[r * width + i] = i < length ? BigInt(past + i) : 0n;
+          this.#positionIds.data[r * width + i] = i < length ? BigInt(first + i) : 0n;
       }
       this.#seqlensK.data[r] = past + length - 1;
       total = Math.max(total, past + length);
@@ -79,6 +82,12 @@ export class Lane implements AsyncDisposable {
     this.#total.data[0] = total;
     await this.#binding.run(signal);
     return this.#logits;
+  }
+
+  /** Where the rows of rotation of a text of this length begin. */
+  #rotaryOffset(length: number): number {
+    const { longFrom } = this.#info;
+    return longFrom !== undefined && length > longFrom ? longFrom : 0;
   }
 
   /** Tokens of the longest row; shorter ones are padded at their end. */

@@ -1,6 +1,6 @@
 import type { Decoder } from "../runtime/decoder.js";
 import { capacityFor, type KvCache } from "../runtime/kv-cache.js";
-import type { Lane } from "../runtime/lane.js";
+import type { Lane, Row } from "../runtime/lane.js";
 import type { GenerationSequence } from "./generation-sequence.js";
 import { type BatchChange, slotsFor } from "./scheduler.js";
 
@@ -66,9 +66,10 @@ export class Batch implements AsyncDisposable {
 
   /** One token for every sequence; logits [sequences, vocabulary]. */
   async step(signal: AbortSignal): Promise<Float32Array> {
-    const rows = this.#running.map(({ tokens }) => ({
+    const rows: Row[] = this.#running.map(({ tokens, end }) => ({
       tokens: [tokens[tokens.length - 1]],
       past: tokens.length - 1,
+      end,
     }));
     if (this.#paired && rows.length === 1) rows.push({ tokens: [0], past: 0 });
     const lane = await this.#open();
@@ -77,8 +78,8 @@ export class Batch implements AsyncDisposable {
 
   /** The last token of the only sequence and guesses of what follows it; logits [1 + guesses, vocabulary]. */
   async verify(draft: readonly number[], signal: AbortSignal): Promise<Float32Array> {
-    const [{ tokens }] = this.#running;
-    const rows = [{ tokens: [tokens[tokens.length - 1], ...draft], past: tokens.length - 1 }];
+    const [{ tokens, end }] = this.#running;
+    const rows = [{ tokens: [tokens[tokens.length - 1], ...draft], past: tokens.length - 1, end }];
     const lane = await this.#open();
     return (await lane.run({ cache: this.#cache!, rows, logits: "all", signal })).data;
   }

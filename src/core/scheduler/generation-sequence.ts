@@ -92,6 +92,11 @@ export class GenerationSequence extends Sequence {
     return this.#result.promise;
   }
 
+  /** Positions that prompt and answer have at most. */
+  get end(): number {
+    return this.promptLength + this.maxTokens;
+  }
+
   get ended(): boolean {
     return this.state === "ended";
   }

@@ -22,11 +22,11 @@ export class PromptRunner implements AsyncDisposable {
   }
 
   /** Whose prompts may share a run: those that begin differently and go through the same graph. */
-  companyOf({ request }: GenerationSequence): string | undefined {
+  companyOf({ request, end }: GenerationSequence): string | undefined {
     const { prompt, promptLogprobs } = request;
     if (promptLogprobs !== undefined || prompt.length < 2) return undefined;
-    const graph = this.#decoder.graphFor(prompt.length);
-    return this.#prefixes.known(prompt, graph, reusable(prompt.length)) > 0 ? undefined : graph;
+    const kind = this.#decoder.kindOf(prompt.length, end);
+    return this.#prefixes.known(prompt, kind, reusable(prompt.length)) > 0 ? undefined : kind;
   }
 
   /**
@@ -53,8 +53,9 @@ export class PromptRunner implements AsyncDisposable {
 
   async #runPiece(lane: Lane, sequence: GenerationSequence, size: number, signal: AbortSignal) {
     const { prompt, promptLogprobs } = sequence.request;
-    const graph = this.#decoder.graphFor(prompt.length);
-    if (sequence.computed === 0) this.#reuse(sequence, graph);
+    const { end } = sequence;
+    const kind = this.#decoder.kindOf(prompt.length, end);
+    if (sequence.computed === 0) this.#reuse(sequence, kind);
     sequence.place ??= { cache: this.#decoder.createCache(), slot: 0 };
     const {
       place: { cache },
@@ -65,7 +66,7 @@ export class PromptRunner implements AsyncDisposable {
     const most = promptLogprobs === undefined ? size : Math.min(size, LOGPROBS_PIECE);
     const tokens = prompt.slice(past, past + nextPiece(prompt.length - past, most));
     const logits = promptLogprobs === undefined ? "last" : "all";
-    const output = await lane.run({ cache, rows: [{ tokens, past }], logits, signal });
+    const output = await lane.run({ cache, rows: [{ tokens, past, end }], logits, signal });
     const done = past + tokens.length;
     const vocabulary = this.#decoder.info.vocabularySize;
     const row = (i: number): Float32Array => logitsRow(output.data, i, vocabulary);
@@ -74,7 +75,7 @@ export class PromptRunner implements AsyncDisposable {
         sequence.promptLogprobs.push(logprobsOf(row(i), prompt[past + i + 1], promptLogprobs));
       }
     }
-    this.#keep(prompt, cache, 0, graph, done);
+    this.#keep(prompt, cache, 0, kind, done);
     const last = promptLogprobs === undefined ? 0 : tokens.length - 1;
     return {
       sequence,
@@ -84,27 +85,27 @@ export class PromptRunner implements AsyncDisposable {
   }
 
   async #runTogether(lane: Lane, sequences: GenerationSequence[], signal: AbortSignal) {
-    const graph = this.#decoder.graphFor(sequences[0].promptLength);
     const longest = Math.max(...sequences.map(({ promptLength }) => promptLength));
     const shared = this.#decoder.createCache(sequences.length);
     const { contextLength, vocabularySize } = this.#decoder.info;
     // One more: a width that would leave a token alone is padded. None for what follows: that is the batch's memory.
     shared.resize(sequences.length, Math.min(longest + 1, contextLength), []);
-    const rows = sequences.map(({ request }) => ({ tokens: request.prompt, past: 0 }));
+    const rows = sequences.map(({ request, end }) => ({ tokens: request.prompt, past: 0, end }));
     const output = await lane.run({ cache: shared, rows, logits: "last", signal });
     return sequences.map((sequence, slot) => {
-      const { promptLength } = sequence;
+      const { promptLength, end } = sequence;
       sequence.place = { cache: shared, slot };
-      this.#keep(sequence.request.prompt, shared, slot, graph, promptLength);
+      const kind = this.#decoder.kindOf(promptLength, end);
+      this.#keep(sequence.request.prompt, shared, slot, kind, promptLength);
       return { sequence, computed: promptLength, logits: logitsRow(output.data, slot, vocabularySize) };
     });
   }
 
   /** Puts known blocks into the sequence's cache; they count as computed with its first piece. */
-  #reuse(sequence: GenerationSequence, graph: DecoderGraph): void {
+  #reuse(sequence: GenerationSequence, kind: string): void {
     const { prompt, promptLogprobs } = sequence.request;
     if (promptLogprobs !== undefined) return;
-    const blocks = this.#prefixes.match(prompt, graph, reusable(prompt.length));
+    const blocks = this.#prefixes.match(prompt, kind, reusable(prompt.length));
     if (blocks.length === 0) return;
     const cache = this.#decoder.createCache();
     cache.reserve(prompt.length, 0);
@@ -113,8 +114,8 @@ export class PromptRunner implements AsyncDisposable {
     sequence.cachedTokens = blocks.length * PREFIX_BLOCK;
   }
 
-  #keep(prompt: readonly number[], cache: KvCache, slot: number, graph: DecoderGraph, length: number): void {
-    this.#prefixes.keep(prompt, graph, length, (start) => cache.read(slot, start, PREFIX_BLOCK));
+  #keep(prompt: readonly number[], cache: KvCache, slot: number, kind: string, length: number): void {
+    this.#prefixes.keep(prompt, kind, length, (start) => cache.read(slot, start, PREFIX_BLOCK));
   }
 
   /** Beside running answers a prompt takes half of the threads: those of both would wait for each other on the cores. */

@@ -5,6 +5,7 @@ what a GGUF file can't say, a model of its own is made.
 """
 
 import json
+import math
 import shutil
 import tempfile
 from pathlib import Path
@@ -49,6 +50,13 @@ def phi3(writer: gguf.GGUFWriter, config: dict) -> None:
     writer.add_rope_dimension_count(int(config.get("partial_rotary_factor", 1) * head))
     writer.add_rope_freq_base(config["rope_theta"])
     writer.add_sliding_window(config.get("sliding_window") or 0)
+    if scaling := config.get("rope_scaling"):
+        original = config["original_max_position_embeddings"]
+        growth = config["max_position_embeddings"] / original
+        writer.add_rope_scaling_attn_factors(math.sqrt(1 + math.log(growth) / math.log(original)))
+        for length in ("long", "short"):
+            values = numpy.array(scaling[f"{length}_factor"], dtype=numpy.float32)
+            writer.add_tensor(f"rope_factors_{length}.weight", values)
 
 
 def granite(writer: gguf.GGUFWriter, config: dict) -> None:
@@ -81,6 +89,7 @@ TYPES = {
     "gemma2-gguf": ("gemma2", GEMMA2, ARCH.GEMMA2, softcaps, gemma_norms, False),
     "gemma3-text-gguf": ("gemma3-text", GEMMA3, ARCH.GEMMA3, gemma3, gemma_norms, False),
     "phi3-gguf": ("phi3", {}, ARCH.PHI3, phi3, None, False),
+    "phi3-longrope-gguf": ("phi3-longrope", {}, ARCH.PHI3, phi3, None, False),
     "granite-gguf": ("granite", {}, ARCH.GRANITE, granite, None, True),
     "cohere-gguf": ("cohere", {}, ARCH.COMMAND_R, cohere, None, False),
 }

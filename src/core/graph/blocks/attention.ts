@@ -130,7 +130,7 @@ function queries(
   const split = g.constant("int64", [3], [heads * headDim, kvHeads * headDim, kvHeads * headDim]);
   let [q, k, v] = g.nodes("Split", [packed, split], { axis: -1 }, [undefined, undefined, undefined]);
   const rotate = (tables: RopeTables): void => {
-    const positions = tokenPositions(g, inputs);
+    const positions = inputs.rotaryRows ?? tokenPositions(g, inputs);
     q = rotated(g, q, positions, tables, { heads, headDim });
     k = rotated(g, k, positions, tables, { heads: kvHeads, headDim });
   };
@@ -144,7 +144,7 @@ function queries(
   return { query: [q, k, v], rope: rotateFirst || !rotates ? undefined : rope };
 }
 
-/** What GroupQueryAttention rotates itself: heads and rotated parts of a multiple of 16. */
-function rotatesInside({ rotaryDim }: RopeTables, { headDim }: HeadShape): boolean {
-  return headDim % 16 === 0 && rotaryDim % 16 === 0;
+/** What GroupQueryAttention rotates itself: heads and rotated parts of a multiple of 16, by their positions. */
+function rotatesInside({ rotaryDim, longFrom }: RopeTables, { headDim }: HeadShape): boolean {
+  return headDim % 16 === 0 && rotaryDim % 16 === 0 && longFrom === undefined;
 }

@@ -6,6 +6,8 @@ export interface DecoderInputs {
   seqlensK: Value;
   totalSequenceLength: Value;
   logitsIndices: Value;
+  /** Rows of the new tokens in the tables of rotation, where those are not their positions: an input, [batch, sequence]. */
+  rotaryRows?: Value;
   /** Of the new tokens, [batch, sequence], and where each row begins, [batch]; computed by the first layer that asks. */
   positions?: { tokens: Value; start: Value };
   /** Linear biases of all heads, where a model has them; computed by the first layer that asks. */

@@ -19,8 +19,10 @@ export async function inverseFrequencies(
       return base;
     case "linear":
       return base.map((frequency) => frequency / scaling.factor);
-    case "factors":
-      return divided(powers, await read(scaling.tensor));
+    case "factors": {
+      const by = await read(scaling.tensor);
+      return base.map((frequency, i) => frequency / by[i]);
+    }
     case "longrope":
       return divided(powers, await factors(long ? scaling.long : scaling.short, read));
     case "llama3":

@@ -56,9 +56,14 @@ export interface RopeTables {
   sin: Value;
   rotaryDim: number;
   interleaved?: boolean;
+  /** Rows from here on are those of texts longer than this; position 0 of such a text has this row. */
+  longFrom?: number;
 }
 
-/** Declares the tables for `positions` positions; GroupQueryAttention takes them as cos_cache and sin_cache. */
+/**
+ * Declares the tables for `positions` positions; GroupQueryAttention takes them as cos_cache and sin_cache. Longrope has
+ * two tables, and the length of the whole text says which is its own: the short one stands before the long one.
+ */
 export function ropeTables(
   g: GraphBuilder,
   rope: Rope,
@@ -66,12 +71,22 @@ export function ropeTables(
   ctx: BuildContext,
   scope = "rope",
 ): RopeTables {
-  const shape = [positions, rope.rotaryDim / 2];
+  const { scaling } = rope;
+  const longFrom =
+    scaling?.type === "longrope" && scaling.originalMaxPositions < positions
+      ? scaling.originalMaxPositions
+      : undefined;
+  const shape = [positions + (longFrom ?? 0), rope.rotaryDim / 2];
   const factor = attentionFactor(rope);
+  const read = (tensor: string) => ctx.weights.read(tensor);
   const table = (name: string, f: (angle: number) => number): Value =>
     storeTable(g, g.scope(`${scope}.${name}`), shape, async () => {
-      const frequencies = await inverseFrequencies(rope, (tensor) => ctx.weights.read(tensor));
-      return angles(frequencies, positions).map((angle) => factor * f(angle));
+      const all = angles(await inverseFrequencies(rope, read), shape[0]);
+      if (longFrom !== undefined) {
+        const long = angles(await inverseFrequencies(rope, read, { long: true }), positions);
+        all.set(long, longFrom * shape[1]);
+      }
+      return all.map((angle) => factor * f(angle));
     });
   const sine = rope.reversed ? (angle: number) => -Math.sin(angle) : Math.sin;
   return {
@@ -79,6 +94,7 @@ export function ropeTables(
     sin: table("sin", sine),
     rotaryDim: rope.rotaryDim,
     interleaved: rope.interleaved,
+    longFrom,
   };
 }
 

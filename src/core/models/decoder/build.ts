@@ -52,6 +52,9 @@ export function buildDecoder(g: GraphBuilder, spec: DecoderSpec, ctx: BuildConte
   const inputs = decoderInputs(g);
   const { x, table, positionIds, contextLength } = embed(g, spec, inputs, ctx);
   const ropes = ropesOf(g, spec, contextLength, ctx);
+  const longFrom = Object.values(ropes).find((rope) => rope.longFrom !== undefined)?.longFrom;
+  if (longFrom !== undefined)
+    inputs.rotaryRows = g.input("position_ids", "int64", ["batch_size", "sequence_length"]);
   const normed = buildLayers(g, x, {
     spec,
     attention: (at, layer, { qkv, rope, alibi: biases, ...of }, read) =>
@@ -84,7 +87,8 @@ export function buildDecoder(g: GraphBuilder, spec: DecoderSpec, ctx: BuildConte
     headDim,
     vocabularySize: table.rows,
     contextLength,
-    positionIds,
+    positionIds: positionIds || longFrom !== undefined,
+    ...(longFrom !== undefined && { longFrom }),
     ...(rotaryDim > 0 && { rotaryDim }),
   };
 }
