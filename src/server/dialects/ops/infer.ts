@@ -14,7 +14,15 @@ import {
 } from "../../../core/index.js";
 import { type ModelRun, runModel } from "../../model-run.js";
 import { type RouteRequest, route } from "../../route.js";
-import { count, optional, samplingFields, samplingOf, schedulingFields } from "../openai/fields.js";
+import {
+  count,
+  optional,
+  samplingFields,
+  samplingOf,
+  schedulingFields,
+  sourceTextFields,
+  sourceTextOf,
+} from "../openai/fields.js";
 
 const MAX_TEXT = 4_000_000;
 const MAX_TEXTS = 2048;
@@ -37,6 +45,7 @@ const body = z
     parameters: optional(
       z.object({
         ...samplingFields,
+        ...sourceTextFields,
         max_tokens: optional(count),
         raw: optional(z.boolean()).describe("Continue the text, without the chat template."),
         dimensions: optional(count),
@@ -73,7 +82,8 @@ export const infer = route({
   summary: "let any model do its task",
   example: { input: "It leaves at nine." },
   description:
-    "text-generation returns `{text, finish_reason}`, feature-extraction a vector, text-classification labels with " +
+    "text-generation, translation and summarization return `{text, finish_reason}`, feature-extraction a vector, " +
+    "text-classification labels with " +
     "scores, text-ranking the documents' scores, best first, token-classification entities, question-answering the " +
     "best answers, fill-mask for each mask the tokens that fit.",
   body,
@@ -105,25 +115,10 @@ type Infer = (request: RouteRequest<Body>, choice: ModelChoice) => Promise<Resul
 
 /** By the Hub's pipeline tag. */
 const tasks = {
-  "text-generation": async (request, choice) => {
-    const { input, parameters, ...more } = request.body;
-    if (typeof input !== "string") throw wrongInput("text-generation takes one text");
-    const generation = {
-      ...choice,
-      ...samplingOf({ ...parameters, ...more }),
-      prompt: input,
-      raw: parameters?.raw,
-      maxTokens: parameters?.max_tokens,
-    };
-    const run = await runModel<GenerateEvent>(request, choice, (signal) =>
-      request.server.engine.generate(generation, signal),
-    );
-    for await (const event of run.events) {
-      if (event.type !== "done") continue;
-      return { output: { text: event.text, finish_reason: event.finishReason }, usage: { ...event.usage } };
-    }
-    throw noEnd();
-  },
+  "text-generation": generateText,
+  "text2text-generation": generateText,
+  summarization: generateText,
+  translation: generateText,
 
   "feature-extraction": async (request, choice) => {
     const { input, parameters: { dimensions, truncate } = {} } = request.body;
@@ -179,6 +174,27 @@ const tasks = {
     return collect(run, input, "fillings", ({ masks }) => masks);
   },
 } satisfies Record<string, Infer>;
+
+async function generateText(request: RouteRequest<Body>, choice: ModelChoice): Promise<Result> {
+  const { input, parameters, ...more } = request.body;
+  if (typeof input !== "string") throw wrongInput("the model takes one text");
+  const generation = {
+    ...choice,
+    ...samplingOf({ ...parameters, ...more }),
+    ...sourceTextOf(parameters ?? {}),
+    prompt: input,
+    raw: parameters?.raw,
+    maxTokens: parameters?.max_tokens,
+  };
+  const run = await runModel<GenerateEvent>(request, choice, (signal) =>
+    request.server.engine.generate(generation, signal),
+  );
+  for await (const event of run.events) {
+    if (event.type !== "done") continue;
+    return { output: { text: event.text, finish_reason: event.finishReason }, usage: { ...event.usage } };
+  }
+  throw noEnd();
+}
 
 function listOf(input: Body["input"]): string[] {
   if (typeof input === "string") return [input];

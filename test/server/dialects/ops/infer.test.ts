@@ -27,6 +27,14 @@ describe("/v1/infer", () => {
     });
   });
 
+  it("translates a text", async () => {
+    const [french] = golden("m2m-languages").reference.answers;
+    const parameters = { target_language: "fra_Latn" };
+    const [status, answer] = await infer("m2m-languages", { input: french.text, parameters });
+    expect(status).toBe(200);
+    expect(answer).toMatchObject({ task: "translation", output: { text: french.answer } });
+  });
+
   it("gives one vector for a text, and a list for several", async () => {
     const [, one] = await infer("bert-mean", { input: "a cat" });
     const [, two] = await infer("bert-mean", { input: ["a cat", "a dog"] });
