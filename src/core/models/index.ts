@@ -1,4 +1,5 @@
 import { HfmsError } from "../errors.js";
+import { nestedDefaults } from "./nested-defaults.js";
 import type { Architecture } from "./types.js";
 
 /**
@@ -154,6 +155,7 @@ export function textConfig(config: Record<string, unknown>): Record<string, unkn
   if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return config;
   const { tie_word_embeddings, eos_token_id } = config;
   return {
+    ...nestedDefaults[String((inner as Record<string, unknown>).model_type)],
     ...(tie_word_embeddings !== undefined && { tie_word_embeddings }),
     ...(eos_token_id !== undefined && { eos_token_id }),
     ...inner,
