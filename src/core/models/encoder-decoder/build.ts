@@ -17,7 +17,7 @@ import type { GraphBuilder, Value } from "../../graph/builder.js";
 import type { BuildContext, MatrixRole, ModelWeights } from "../../graph/model-weights.js";
 import { encoderInputs } from "../encoder/embed.js";
 import type { EncoderDecoderInfo, EncoderInfo } from "../types.js";
-import { embed } from "./embed.js";
+import { embed, positionsOf } from "./embed.js";
 import type { AttentionSpec, EncoderDecoderSpec, LayerSpec, StackSpec } from "./spec.js";
 
 /** The name of the encoder's graph beside the decoder's. */
@@ -45,8 +45,8 @@ export function buildEncoderDecoder(
     headDim,
     hiddenSize: spec.hidden,
     vocabularySize,
-    contextLength: spec.contextLength,
-    answerLength: spec.answerLength,
+    contextLength: Math.min(spec.contextLength, positionsOf(spec.encoder, ctx.weights)),
+    answerLength: Math.min(spec.answerLength, positionsOf(spec.decoder, ctx.weights)),
   };
 }
 
@@ -76,7 +76,7 @@ export function buildSourceEncoder(
     kind: "encoder",
     hiddenSize: spec.hidden,
     vocabularySize: table.rows,
-    contextLength: spec.contextLength,
+    contextLength: Math.min(spec.contextLength, positionsOf(spec.encoder, ctx.weights)),
   };
 }
 
