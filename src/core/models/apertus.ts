@@ -2,7 +2,7 @@ import { z } from "zod";
 import { linear } from "../graph/blocks/linear.js";
 import { storeVector } from "../graph/blocks/matrix.js";
 import { project } from "../graph/blocks/mlp.js";
-import { readRope } from "../graph/blocks/rope.js";
+import { readRope } from "../graph/blocks/rope-config.js";
 import type { GraphBuilder, Value } from "../graph/builder.js";
 import type { BuildContext } from "../graph/model-weights.js";
 import { parseWith, positions } from "./config.js";

@@ -3,7 +3,7 @@ import { activate, activationNames } from "../graph/blocks/activation.js";
 import { linear } from "../graph/blocks/linear.js";
 import { project } from "../graph/blocks/mlp.js";
 import { norm } from "../graph/blocks/norm.js";
-import { readRope } from "../graph/blocks/rope.js";
+import { readRope } from "../graph/blocks/rope-config.js";
 import { parseWith } from "./config.js";
 import { decoder } from "./decoder/architecture.js";
 import { headDimOf, llamaSchema, llamaSpec, setBiases } from "./decoder/llama-like.js";

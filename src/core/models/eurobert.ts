@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { ClassifierHead } from "../graph/blocks/classifier-head.js";
-import { readRope } from "../graph/blocks/rope.js";
+import { readRope } from "../graph/blocks/rope-config.js";
 import { parseWith } from "./config.js";
 import { headDimOf, llamaSchema, llamaSpec, setBiases } from "./decoder/llama-like.js";
 import { type LayeredModel, layeredEncoder } from "./encoder/layered.js";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { readRope } from "../graph/blocks/rope.js";
+import { readRope } from "../graph/blocks/rope-config.js";
 import { count, parseWith } from "./config.js";
 import { decoder } from "./decoder/architecture.js";
 import { setHeadNorms, setOutputNorms } from "./decoder/changes.js";

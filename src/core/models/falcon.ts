@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { activationNames } from "../graph/blocks/activation.js";
 import { alibiSlopes } from "../graph/blocks/alibi.js";
-import { readRope } from "../graph/blocks/rope.js";
+import { readRope } from "../graph/blocks/rope-config.js";
 import { count, parseWith, positions } from "./config.js";
 import { decoder } from "./decoder/architecture.js";
 import {

@@ -1,4 +1,4 @@
-import { readRope } from "../graph/blocks/rope.js";
+import { readRope } from "../graph/blocks/rope-config.js";
 import { parseWith } from "./config.js";
 import { decoder } from "./decoder/architecture.js";
 import { gemmaSchema, gemmaSpec } from "./decoder/gemma-like.js";

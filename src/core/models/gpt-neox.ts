@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { activationNames } from "../graph/blocks/activation.js";
-import { readRope } from "../graph/blocks/rope.js";
+import { readRope } from "../graph/blocks/rope-config.js";
 import { count, parseWith, positions } from "./config.js";
 import { decoder } from "./decoder/architecture.js";
 import {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { readRope } from "../graph/blocks/rope.js";
+import { readRope } from "../graph/blocks/rope-config.js";
 import { count, parseWith, positions } from "./config.js";
 import { bertHeads } from "./encoder/bert-like.js";
 import { type LayeredModel, layeredEncoder } from "./encoder/layered.js";

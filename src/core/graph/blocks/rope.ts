@@ -122,5 +122,3 @@ function angles(frequencies: Float32Array, positions: number): Float32Array {
   }
   return values;
 }
-
-export { readRope } from "./rope-config.js";

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { HfmsError } from "../../errors.js";
-import { type Rope, readRope } from "../../graph/blocks/rope.js";
+import type { Rope } from "../../graph/blocks/rope.js";
+import { readRope } from "../../graph/blocks/rope-config.js";
 import { count } from "../config.js";
 import type { DecoderSpec, LayerSpec } from "./spec.js";
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { activationNames } from "../../graph/blocks/activation.js";
-import { type Rope, readRope } from "../../graph/blocks/rope.js";
+import type { Rope } from "../../graph/blocks/rope.js";
+import { readRope } from "../../graph/blocks/rope-config.js";
 import { count, parseWith, positions } from "../config.js";
 import type { HeadModules } from "./heads.js";
 import type { layeredEncoder } from "./layered.js";
