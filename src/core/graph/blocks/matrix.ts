@@ -1,6 +1,6 @@
 import { elementCount } from "../../tensor.js";
 import { quantize } from "../../weights/quantize.js";
-import type { GraphBuilder, Value } from "../builder.js";
+import type { GraphBuilder, RowRange, Value } from "../builder.js";
 import type { BlockFormat, BuildContext, MatrixRole } from "../model-weights.js";
 
 /** A weight matrix of the graph: tensors of the model stacked along the output axis, [out, in]. */
@@ -26,8 +26,8 @@ export interface StoredBlocks {
   order?: Value;
 }
 
-/** Floats that are read at a time: 8 MB. */
-const CHUNK = 2 * 1024 * 1024;
+/** Floats that are read at a time: 1 MB, which stays in a processor's cache. */
+const CHUNK = 256 * 1024;
 
 export function storeMatrix(g: GraphBuilder, name: string, matrix: Matrix, ctx: BuildContext): StoredMatrix {
   const { rows, columns } = matrix;
@@ -35,8 +35,9 @@ export function storeMatrix(g: GraphBuilder, name: string, matrix: Matrix, ctx: 
   if (format.bits === 32) {
     const [weight] = g.weights({
       specs: [{ name: `${name}.weight`, type: "float32", shape: [rows, columns] }],
-      async *chunks() {
-        for (const { tensor, first, count } of rowChunks(matrix, ctx)) {
+      rows,
+      async *chunks(range) {
+        for (const { tensor, first, count } of rowChunks(matrix, ctx, range)) {
           yield [bytes(await ctx.weights.read(tensor, first, count))];
         }
       },
@@ -56,8 +57,9 @@ export function storeMatrix(g: GraphBuilder, name: string, matrix: Matrix, ctx: 
       { name: `${name}.scales`, type: "float32", shape: [rows, blocks] },
       ...(zeroPoints ? [zeros] : []),
     ],
-    async *chunks() {
-      for (const { tensor, first, count } of rowChunks(matrix, ctx)) {
+    rows,
+    async *chunks(range) {
+      for (const { tensor, first, count } of rowChunks(matrix, ctx, range)) {
         const stored = await ctx.weights.readBlocks(tensor, first, count, format);
         const quantized =
           stored ??
@@ -137,12 +139,17 @@ export function storeTable(
 function* rowChunks(
   { tensors, columns }: Matrix,
   { weights }: BuildContext,
+  range: RowRange = { first: 0, count: Number.POSITIVE_INFINITY },
 ): Iterable<{ tensor: string; first: number; count: number }> {
   const step = Math.max(1, Math.floor(CHUNK / columns));
+  const last = range.first + range.count;
+  let above = 0;
   for (const tensor of tensors) {
     const [rows] = weights.shape(tensor);
-    for (let first = 0; first < rows; first += step)
-      yield { tensor, first, count: Math.min(step, rows - first) };
+    const end = Math.min(rows, last - above);
+    for (let first = Math.max(0, range.first - above); first < end; first += step)
+      yield { tensor, first, count: Math.min(step, end - first) };
+    above += rows;
   }
 }
 
