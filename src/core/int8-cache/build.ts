@@ -108,7 +108,7 @@ async function measure(
   const cache = decoder.createCache();
   cache.reserve(tokens.length, 0);
   await lane.run({ cache, rows: [{ tokens, past: 0 }], logits: "last", signal });
-  return cacheScales(cache, tokens.length, info.rotaryDim);
+  return cacheScales(cache, tokens.length, info);
 }
 
 function graphOf<C>(

@@ -69,6 +69,8 @@ export interface DecoderInfo {
   cacheType?: "float32" | "int8";
   /** Components of a head that positions rotate; absent: none. */
   rotaryDim?: number;
+  /** Neighbours rotate together. */
+  rotaryInterleaved?: boolean;
 }
 
 /** Two graphs over the same weights: the decoder's, and beside it encoder.onnx. */

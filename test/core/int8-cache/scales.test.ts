@@ -31,12 +31,15 @@ describe("the scales of an int8 cache", () => {
 
   it("give the two components of a rotated pair one range: that of its length", () => {
     const cache = cacheOf([[3, 1, 4, 1]]);
-    const [{ key, value }] = cacheScales(cache, 1, 4);
+    const [{ key, value }] = cacheScales(cache, 1, { rotaryDim: 4 });
     // Components 0 and 2 are a pair, 1 and 3 the other.
     expect(key[0]).toBe(key[2]);
     expect(key[1]).toBe(key[3]);
     expect(ranges(key)[0]).toBeCloseTo(1.25 * 5);
     expect(value[0]).not.toBe(value[2]);
+    const [neighbours] = cacheScales(cache, 1, { rotaryDim: 2, rotaryInterleaved: true });
+    expect(neighbours.key[0]).toBe(neighbours.key[1]);
+    expect(neighbours.key[2]).not.toBe(neighbours.key[3]);
   });
 
   it("look at filled positions only, and are above zero also where nothing was seen", () => {

@@ -90,6 +90,7 @@ export function buildDecoder(g: GraphBuilder, spec: DecoderSpec, ctx: BuildConte
     positionIds: positionIds || longFrom !== undefined,
     ...(longFrom !== undefined && { longFrom }),
     ...(rotaryDim > 0 && { rotaryDim }),
+    ...(Object.values(ropes).some((rope) => rope.interleaved) && { rotaryInterleaved: true }),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Shapes } from "../shapes.js";
-import type { DecoderSpec, LayerSpec, LayersSpec, LinearSpec, NormSpec } from "./spec.js";
+import type { AttentionSpec, DecoderSpec, LayerSpec, LayersSpec, LinearSpec, NormSpec } from "./spec.js";
 
 /** The shapes that a spec gives its modules' weights. */
 export function decoderShapes(spec: DecoderSpec): Shapes {
@@ -34,6 +34,7 @@ function layerShapes({ attention, mlp, norms }: LayerSpec, hidden: number): Shap
     ...rows(qkv, [q, kv, kv], hidden),
     ...rows(output, [hidden], q),
     ...normShapes(q, innerNorm),
+    ...headNormShapes(attention),
     ...(mlp.kind === "gated" && rows(mlp.gateUp, [mlp.inner, mlp.inner], hidden)),
     ...(mlp.kind === "plain" && rows(mlp.up, [mlp.inner], hidden)),
     ...(mlp.kind === "own" ? mlp.shapes : rows(mlp.down, [hidden], mlp.inner)),
@@ -49,4 +50,20 @@ function rows({ modules }: LinearSpec, sizes: number[], columns: number): Shapes
 function normShapes(size: number, ...norms: (NormSpec | undefined)[]): Shapes {
   const named = norms.filter((norm) => norm !== undefined && !norm.bare) as NormSpec[];
   return Object.fromEntries(named.map(({ module }) => [module, [size]]));
+}
+
+/** A norm has weights for a head, for all of a projection, or for each head: in one module, or in one of its own. */
+function headNormShapes({ norms, heads, kvHeads, headDim }: AttentionSpec): Shapes {
+  const shapes: Shapes = {};
+  for (const [tensors = [], count] of [
+    [norms?.query, heads],
+    [norms?.key, kvHeads],
+  ] as const) {
+    for (const tensor of tensors) {
+      const each = norms?.over === "head" || tensors.length > 1;
+      const shape = each ? [headDim] : norms?.over === "width" ? [count * headDim] : [count, headDim];
+      shapes[tensor.replace(/\.weight$/, "")] = shape;
+    }
+  }
+  return shapes;
 }
