@@ -35,23 +35,6 @@ it("describes a model by its skill where its source is out of reach, and notes s
   expect(code).toBe(0);
 });
 
-it("exports a model as a folder, once", async () => {
-  const to = path.join(home(), "exported");
-  const first = await hfms(home(), ["export", directory, "--to", to, "--dtype", "fp32", "--json"]);
-  const { files, dtype } = JSON.parse(first.stdout);
-  expect(dtype).toBe("fp32");
-  expect(files.map((file: { path: string }) => file.path)).toContain("onnx/model.onnx_data");
-  const second = await hfms(home(), ["export", directory, "--to", to]);
-  expect(second.code).toBe(2);
-  expect(second.stderr).toMatch(/^error: .+exported is there already\nhint: name a folder/m);
-});
-
-it("measures what number formats cost a model", async () => {
-  const { stdout } = await hfms(home(), ["info", directory, "--quality"]);
-  expect(stdout).toMatch(/^quality beside fp32, 500 positions of a fixed English text$/m);
-  expect(stdout).toMatch(/^int8 +\d.+ B +[\d.]+ → [\d.]+ +[+-][\d.]+ % +[\d.]+ % +0\.99\d\d/m);
-});
-
 describe("models from a Hub", () => {
   it("are planned, pulled, listed, described, run offline and removed", async () => {
     const plan = await online(["pull", "org/tiny", "--dry-run", "--json"]);

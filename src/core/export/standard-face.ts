@@ -48,16 +48,22 @@ export function standardFace(kind: "decoder" | "encoder"): GraphFace {
       const length = name.startsWith("present.") ? "total_sequence_length" : "past_sequence_length";
       return shape.map((size) => (size === "capacity" ? length : size));
     },
-    inner: (name) => (kind === "decoder" && name === "logits" && !shaped ? FLAT_LOGITS : name),
+    inner: (name) => (name === "logits" && !shaped ? FLAT_LOGITS : name),
     output(g, name, type, shape) {
       if (name !== FLAT_LOGITS) return false;
       shaped = true;
-      const vocabulary = shape.at(-1) as number;
       const at = g.at("interface");
+      const logits = "logits" as Value;
+      if (shape[0] !== "logits_count") {
+        at.node("Identity", [FLAT_LOGITS as Value], {}, logits);
+        g.output(logits, type, shape);
+        return true;
+      }
+      const vocabulary = shape.at(-1) as number;
       const rows = at.node("Shape", [ids], { start: 0, end: 2 });
       const apart = at.node("Concat", [rows, at.constant("int64", [1], [vocabulary])], { axis: 0 });
       at.node("Reshape", [FLAT_LOGITS as Value, apart], {}, "logits");
-      g.output("logits" as Value, type, [...TOKENS, vocabulary]);
+      g.output(logits, type, [...TOKENS, vocabulary]);
       return true;
     },
   };

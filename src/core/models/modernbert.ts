@@ -48,6 +48,7 @@ type Config = z.infer<typeof schema>;
 const headFields = z.looseObject({
   norm_eps: z.number().catch(1e-5),
   norm_bias: z.boolean().catch(false),
+  classifier_bias: z.boolean().catch(false),
   classifier_pooling: z.string().catch("cls"),
   classifier_activation: z.enum(activationNames).catch("gelu"),
 });
@@ -90,14 +91,15 @@ export const modernbert: Architecture<LayeredModel> = layeredEncoder({
   heads(raw): HeadModules {
     const config = headFields.parse(raw);
     const { norm_eps: epsilon, norm_bias: bias, classifier_activation: activation } = config;
-    const pooler = { module: "head.dense", activation, norm: { module: "head.norm", bias, epsilon } };
+    const head = { biased: config.classifier_bias, activation };
+    const pooler = { module: "head.dense", ...head, norm: { module: "head.norm", bias, epsilon } };
     const pooling = config.classifier_pooling === "mean" ? "mean" : "first";
     return {
       classifier: { pooler, scores: "classifier", pooling },
       tokens: { pooler, scores: "classifier" },
       spans: { pooler, scores: "classifier" },
       mask: {
-        transform: { dense: "head.dense", activation, norm: "head.norm", normBias: bias, epsilon },
+        transform: { dense: "head.dense", ...head, norm: "head.norm", normBias: bias, epsilon },
         decoder: "decoder",
         bias: ["decoder.bias"],
       },

@@ -4,15 +4,15 @@ import { type Activation, activate } from "./activation.js";
 import { product, storeLinear } from "./linear.js";
 import { layerNorm } from "./norm.js";
 
-/** A head's linear layer. Always float32: it decides everything, and costs little. */
+/** A head's linear layer and whether it has a bias. Always float32: it decides everything, and costs little. */
 export function headLinear(
   g: GraphBuilder,
   name: string,
   x: Value,
-  module: string,
+  { module, biased = true }: { module: string; biased?: boolean },
   ctx: BuildContext,
 ): Value {
-  const bias = ctx.weights.has(`${module}.bias`) ? [`${module}.bias`] : undefined;
+  const bias = biased ? [`${module}.bias`] : undefined;
   const stored = storeLinear(g, name, { role: "classifier", tensors: [`${module}.weight`], bias }, ctx);
   return product(g.at(name), x, stored.matrix, { bias: stored.bias, compute: ctx.compute });
 }
@@ -20,6 +20,8 @@ export function headLinear(
 /** A layer before the scores. */
 export interface Pooler {
   module: string;
+  /** The layer has a bias; by default it has. */
+  biased?: boolean;
   activation: Activation;
   norm?: { module: string; bias?: boolean; epsilon: number };
 }
@@ -56,7 +58,7 @@ export function classifierHead(
     judged = at.node("Concat", [mean, mean], { axis: 1 });
   }
   if (pooler) judged = pooled(at, judged, pooler, ctx);
-  const scores = headLinear(at, "scores", judged, module, ctx);
+  const scores = headLinear(at, "scores", judged, { module }, ctx);
   const logits =
     pooling === "each"
       ? meanOf(at, scores, lengths, "logits")
@@ -69,10 +71,10 @@ export function classifierHead(
 export function pooled(
   g: GraphBuilder,
   x: Value,
-  { module, activation, norm }: Pooler,
+  { module, biased, activation, norm }: Pooler,
   ctx: BuildContext,
 ): Value {
-  const active = activate(g, headLinear(g, "pooler", x, module, ctx), activation);
+  const active = activate(g, headLinear(g, "pooler", x, { module, biased }, ctx), activation);
   if (!norm) return active;
   const { bias = true, epsilon } = norm;
   const names = {

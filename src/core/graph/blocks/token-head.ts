@@ -24,7 +24,7 @@ export function tokenHead(
 ): Value {
   const at = g.at("token_classifier");
   const read = pooler ? pooled(at, x, pooler, ctx) : x;
-  const scores = headLinear(at, "scores", read, module, ctx);
+  const scores = headLinear(at, "scores", read, { module }, ctx);
   const logits = at.node("Identity", [scores], {}, "logits");
   g.output(logits, "float32", ["batch_size", "sequence_length", width]);
   return logits;
@@ -35,6 +35,8 @@ export interface MaskedLmHead {
   /** A layer before the tokens, with its activation, and the norm behind that. */
   transform?: {
     dense: string;
+    /** The layer has a bias; by default it has. */
+    biased?: boolean;
     activation: Activation;
     norm?: { module: string; bias?: boolean; epsilon: number };
   };
@@ -63,8 +65,8 @@ export function maskedLmHead(
   const indices = g.input("logits_indices", "int64", ["logits_count"]);
   let y = selectRows(at.at("select"), x, hidden, indices);
   if (transform) {
-    const { dense, activation, norm } = transform;
-    y = activate(at, headLinear(at, "transform", y, dense, ctx), activation);
+    const { dense, biased, activation, norm } = transform;
+    y = activate(at, headLinear(at, "transform", y, { module: dense, biased }, ctx), activation);
     if (norm) {
       const { module, bias: biased = true, epsilon } = norm;
       const names = { weight: `${module}.weight`, ...(biased && { bias: `${module}.bias` }), epsilon };

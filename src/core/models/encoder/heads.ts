@@ -23,7 +23,15 @@ export interface HeadModules {
 }
 
 export interface MaskModules {
-  transform?: { dense: string; activation: Activation; norm: string; normBias?: boolean; epsilon: number };
+  transform?: {
+    dense: string;
+    /** The dense layer has a bias; by default it has. */
+    biased?: boolean;
+    activation: Activation;
+    norm: string;
+    normBias?: boolean;
+    epsilon: number;
+  };
   /** The output matrix; its weights are those of the table of tokens unless config.json says otherwise. */
   decoder: string;
   /** Where files keep its bias: first its own place, then that of a matrix which is not the table. */
@@ -162,6 +170,7 @@ export function buildHead(
       ...(transform && {
         transform: {
           dense: transform.dense,
+          biased: transform.biased,
           activation: transform.activation,
           norm: { module: transform.norm, bias: transform.normBias, epsilon: transform.epsilon },
         },

@@ -15,7 +15,7 @@ describe("/v1/infer", () => {
     const [prompt] = prompts;
     const [status, answer] = await infer("llama-gqa", {
       input: prompt.text,
-      parameters: { raw: true, max_tokens: prompt.greedy.length, temperature: 0 },
+      parameters: { raw: true, max_tokens: prompt.greedy.length, temperature: 0, ignore_eos: true },
     });
     expect(status).toBe(200);
     expect(answer).toMatchObject({
