@@ -108,6 +108,8 @@ export const architectures: Record<string, () => Promise<Architecture>> = {
   xlm: async () => (await import("./xlm.js")).xlm as Architecture,
   "xlm-roberta": async () => (await import("./xlm-roberta.js")).xlmRoberta as Architecture,
   "xlm-roberta-xl": async () => (await import("./xlm-roberta-xl.js")).xlmRobertaXl as Architecture,
+  jais2: async () => (await import("./jais2.js")).jais2 as Architecture,
+  hyperclovax: async () => (await import("./hyperclovax.js")).hyperclovax as Architecture,
 };
 
 /** Throws unsupported_model naming the type. */

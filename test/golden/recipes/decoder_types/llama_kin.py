@@ -260,4 +260,28 @@ TYPES = {
             "torch_dtype": "bfloat16",
         },
     },
+    "jais2": {
+        "seed": 35600,
+        "config": {
+            **without("rms_norm_eps", "hidden_act"),
+            "architectures": ["Jais2ForCausalLM"],
+            "model_type": "jais2",
+            "layer_norm_eps": 1e-5,
+            "hidden_act": "relu2",
+            "torch_dtype": "bfloat16",
+        },
+    },
+    "hyperclovax": {
+        "seed": 35700,
+        "config": {
+            **KIN,
+            "architectures": ["HyperCLOVAXForCausalLM"],
+            "model_type": "hyperclovax",
+            "embedding_multiplier": 1.5,
+            "residual_multiplier": 0.8,
+            "attention_multiplier": 0.2,
+            "logits_scaling": 1.5,
+            "torch_dtype": "bfloat16",
+        },
+    },
 }
