@@ -70,8 +70,8 @@ export async function* convert(
     // Another one may have built it in the meantime.
     manifest = (await readManifest(directory)) ?? (yield* build(source, plan, directory, options));
   }
-  if (dtype === "auto") await writeAutoChoice(root, manifest, source.weights);
-  return { directory, manifest };
+  if (dtype === "auto") await writeAutoChoice(root, manifest, source.weights, plan.choice);
+  return { directory, manifest: { ...manifest, dtypeReason: plan.choice.reason } };
 }
 
 /** Writes everything aside and puts it in place. */

@@ -1,6 +1,6 @@
 import fs from "node:fs/promises";
 import path from "node:path";
-import type { ConcreteDtype } from "./dtype.js";
+import type { ConcreteDtype, DtypeChoice } from "./dtype.js";
 import type { Answering, AnsweringTask } from "./models/encoder-decoder/answering.js";
 import type { GraphInfo } from "./models/types.js";
 import type { Dtype, SamplingParams, SourceName } from "./requests.js";
@@ -99,15 +99,21 @@ export async function readAutoChoice(
   model: string,
   revision: string,
   weights: string,
-): Promise<ConcreteDtype | undefined> {
+): Promise<DtypeChoice | undefined> {
   const file = `${graphDirectory(root, model, revision, weights, "auto")}.txt`;
-  const text = await fs.readFile(file, "utf8").catch(() => undefined);
-  return text?.trim() as ConcreteDtype | undefined;
+  const text = await fs.readFile(file, "utf8").catch(() => "");
+  const [dtype, reason] = text.split("\n");
+  return reason ? { dtype: dtype as ConcreteDtype, reason } : undefined;
 }
 
-export async function writeAutoChoice(root: string, manifest: GraphManifest, weights: string): Promise<void> {
-  const file = `${graphDirectory(root, manifest.model, manifest.revision, weights, "auto")}.txt`;
-  await fs.writeFile(file, `${manifest.dtype}\n`);
+export async function writeAutoChoice(
+  root: string,
+  { model, revision }: GraphManifest,
+  weights: string,
+  { dtype, reason }: DtypeChoice,
+): Promise<void> {
+  const file = `${graphDirectory(root, model, revision, weights, "auto")}.txt`;
+  await fs.writeFile(file, `${dtype}\n${reason}\n`);
 }
 
 /** Notes that a graph is used now. Access times don't say it: most disks write them once a day or never. */

@@ -243,11 +243,15 @@ export class ModelPool implements AsyncDisposable {
     const fetched = yield* fetchModel(repository, { config, signal });
     const weights = fetched.index ?? fetched.weights[0];
     const { id, revision, source } = fetched.repository;
-    const known = dtype === "auto" ? await readAutoChoice(config.hfmsCache, id, revision, weights) : dtype;
-    if (known) {
-      const directory = graphDirectory(config.hfmsCache, id, revision, weights, known);
+    // A graph may have been built for somebody who asked for its dtype: why it is taken now is another matter.
+    const choice =
+      dtype === "auto"
+        ? await readAutoChoice(config.hfmsCache, id, revision, weights)
+        : { dtype, reason: "asked for" };
+    if (choice) {
+      const directory = graphDirectory(config.hfmsCache, id, revision, weights, choice.dtype);
       const manifest = await readManifest(directory);
-      if (manifest) return { directory, manifest, fetched };
+      if (manifest) return { directory, manifest: { ...manifest, dtypeReason: choice.reason }, fetched };
     }
     const { convert } = await import("./convert.js");
     const built = yield* convert(

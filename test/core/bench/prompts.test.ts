@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { sentences } from "../../../src/core/text/english.js";
 import { PromptMaker } from "../../../src/core/bench/prompts.js";
 import type { TokenizeEvent } from "../../../src/core/requests.js";
+import { sentences } from "../../../src/core/text/english.js";
 import { loadTokenizer } from "../../../src/core/text/tokenizer.js";
 import { golden } from "../../golden/reference.js";
 
