@@ -94,6 +94,11 @@ async function standardGraph(
       hint: "encoder-decoders are two graphs, and hfms exports models of one",
     });
   }
+  if (info.kind === "decoder" && info.longFrom !== undefined) {
+    throw new HfmsError("unsupported_model", `${source.model} (${modelType}) can't be exported`, {
+      hint: "it rotates long texts otherwise (longrope), and no input of the usual ones tells a graph which a text is",
+    });
+  }
   await using opened = await openWeights(path.join(source.directory, source.weights));
   const { architecture, config, weights } = await readModel(source, opened);
   const g = new GraphBuilder({ face: standardFace(info.kind) });
