@@ -4,10 +4,13 @@ import { encoder } from "./encoder/architecture.js";
 import { type BertConfig, bertConfig, bertEmbeddings, bertHeads, bertSpec } from "./encoder/bert-like.js";
 import { type LayerModules, layerModules } from "./encoder/spec.js";
 
+/** Published models have one group of one layer. Every layer of every group is made. */
+const groupCount = z.int().positive().max(64);
+
 const groups = z.looseObject({
   embedding_size: count.default(128),
-  num_hidden_groups: count.default(1),
-  inner_group_num: count.default(1),
+  num_hidden_groups: groupCount.default(1),
+  inner_group_num: groupCount.default(1),
 });
 
 /** ALBERT: layers share their parameters. Source: transformers, models/albert/modeling_albert.py. */

@@ -7,9 +7,10 @@ export const count = z.int().positive().max(100_000_000);
 /** Positions have a row each in the tables of a graph. */
 export const positions = z.int().positive().max(4_000_000);
 
-/** The deepest published models have some two hundred layers; graphs and lists of layers are made for each. */
+/** The deepest published models have some two hundred layers; a graph has nodes for each of them, and of their experts. */
 const MAX_LAYERS = 2000;
-const layerCount = /^(n|num|num_hidden|num_decoder|num_encoder|encoder|decoder)_layers?$/;
+const layerCount =
+  /^((n|num|num_hidden|num_decoder|num_encoder|encoder|decoder)_layers?|num_(local_)?experts|num_feedforward_networks)$/;
 
 /** Checks a config.json against an architecture's schema; the first wrong field is named. */
 export function parseWith<S extends z.ZodType>(schema: S, config: Record<string, unknown>): z.infer<S> {
