@@ -74,8 +74,10 @@ describe("a conversion that was stopped", () => {
       const there = () => access(journal).then(() => true, () => false);
       const options = { root: ${JSON.stringify(root)}, dtype: "${dtype}", sizes: ${JSON.stringify({ ...small, threads: 0 })} };
       for await (const { done, total = 0 } of convert(${JSON.stringify(llama)}, options)) {
-        // The journal follows the work: it is written while the conversion goes on.
-        if (total === 0 || done < total / 4 || !(await there())) continue;
+        if (total === 0 || done < total / 4) continue;
+        // The journal follows the work: either soon, or with one of the next steps.
+        for (let tries = 0; tries < 4 && !(await there()); tries++) await pause(5);
+        if (!(await there())) continue;
         console.log("begun");
         await pause(60_000);
       }
@@ -83,9 +85,11 @@ describe("a conversion that was stopped", () => {
     const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
       stdio: ["ignore", "pipe", "inherit"],
     });
-    await once(child.stdout, "data");
+    const ended = once(child, "exit");
+    const first = await Promise.race([once(child.stdout, "data"), ended]);
+    expect(String(first[0])).toContain("begun");
     child.kill("SIGKILL");
-    await once(child, "exit");
+    await ended;
     const left = await graphFiles(root);
     expect(left.every((file) => file.includes(".tmp"))).toBe(true);
     // Nobody keeps it fresh any more; it would count as free in a few seconds.
