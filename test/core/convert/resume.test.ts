@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFile, cp, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { WorkSizes } from "../../../src/core/convert/write-weights.js";
 import { type ConversionSource, convert } from "../../../src/core/convert.js";
 import { graphDirectory } from "../../../src/core/graph-store.js";
@@ -85,6 +85,7 @@ describe("a conversion that was stopped", () => {
     const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
       stdio: ["ignore", "pipe", "inherit"],
     });
+    onTestFinished(() => void child.kill("SIGKILL"));
     const ended = once(child, "exit");
     const first = await Promise.race([once(child.stdout, "data"), ended]);
     expect(String(first[0])).toContain("begun");
