@@ -15,6 +15,8 @@ export const PREFILL_FILE = "prefill.onnx";
 export const ENCODER_FILE = "encoder.onnx";
 export const WEIGHTS_FILE = "weights.bin";
 export const MANIFEST_FILE = "hfms.json";
+/** The tokenizer of a GGUF file, made from its metadata. */
+export const TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json"] as const;
 
 /** What stands beside a built graph, so that loading it needs neither the weights nor the builder. */
 export interface GraphManifest {

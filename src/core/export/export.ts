@@ -5,7 +5,7 @@ import { type ConversionSource, readModel } from "../convert.js";
 import { type ConcreteDtype, matrixFormat } from "../dtype.js";
 import { fromFileSystem, HfmsError, throwIfAborted } from "../errors.js";
 import { GraphBuilder } from "../graph/builder.js";
-import { BUILDER_VERSION, type GraphManifest, WEIGHTS_FILE } from "../graph-store.js";
+import { BUILDER_VERSION, type GraphManifest, TOKENIZER_FILES, WEIGHTS_FILE } from "../graph-store.js";
 import type { ProgressEvent, RepoFile } from "../requests.js";
 import { openWeights } from "../weights/index.js";
 import { standardFace } from "./standard-face.js";
@@ -28,8 +28,6 @@ export interface Exported {
 
 /** How transformers.js names the file of a number format. Source: its utils/dtypes.js. */
 const suffixes: Record<ConcreteDtype, string> = { fp32: "", int8: "_int8", int4: "_q4" };
-/** Files of a GGUF model's text, which stand beside its graph. */
-const textFiles = ["tokenizer.json", "tokenizer_config.json"];
 
 /**
  * Writes a model as a folder that transformers.js and onnxruntime run: onnx/model*.onnx with its weights beside it,
@@ -54,7 +52,7 @@ export async function* exportModel(
       await fs.mkdir(path.dirname(path.join(aside, file)), { recursive: true });
       await fs.copyFile(path.join(source.directory, file), path.join(aside, file));
     }
-    for (const file of manifest.ownText ? textFiles : [])
+    for (const file of manifest.ownText ? TOKENIZER_FILES : [])
       await fs.copyFile(path.join(built, file), path.join(aside, file));
     await writeJson(path.join(aside, "config.json"), config);
     await fs.writeFile(path.join(aside, "onnx", name), graph);

@@ -15,6 +15,7 @@ import {
   PREFILL_FILE,
   publishGraph,
   removeLeftovers,
+  TOKENIZER_FILES,
   WEIGHTS_FILE,
 } from "../graph-store.js";
 import type { Architecture, DecoderInfo } from "../models/types.js";
@@ -74,7 +75,7 @@ export async function* buildInt8Cache(
     const metadata = { version: String(BUILDER_VERSION) };
     await fs.writeFile(path.join(aside, GRAPH_FILE), step.g.encode(WEIGHTS_FILE, metadata));
     if (prefill) await fs.writeFile(path.join(aside, PREFILL_FILE), prefill.g.encode(WEIGHTS_FILE, metadata));
-    for (const name of manifest.ownText ? ["tokenizer.json", "tokenizer_config.json"] : [])
+    for (const name of manifest.ownText ? TOKENIZER_FILES : [])
       await fs.copyFile(path.join(base.directory, name), path.join(aside, name));
     await fs.writeFile(path.join(aside, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
     throwIfAborted(signal);

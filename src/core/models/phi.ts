@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { activationNames } from "../graph/blocks/activation.js";
-import type { HeadNorms } from "../graph/blocks/head-norm.js";
 import { readRope } from "../graph/blocks/rope-config.js";
 import { count, parseWith, positions } from "./config.js";
 import { decoder } from "./decoder/architecture.js";
-import { gptGgufConfig, headSize, layerNorm, linears } from "./decoder/gpt-like.js";
+import { gptGgufConfig, headLayerNorms, headSize, layerNorm, linears } from "./decoder/gpt-like.js";
 import type { DecoderSpec, LayerSpec } from "./decoder/spec.js";
 import type { Architecture } from "./types.js";
 
@@ -38,12 +37,6 @@ export const phi: Architecture<DecoderSpec> = {
     const config = parseWith(schema, raw);
     const { hidden_size: hidden, num_attention_heads: heads, layer_norm_eps: epsilon } = config;
     const headDim = headSize(hidden, heads, "num_attention_heads");
-    const norms = (name: string): HeadNorms => ({
-      ...{ kind: "layer", over: "head", epsilon },
-      ...{ query: [`${name}.self_attn.q_layernorm.weight`], key: [`${name}.self_attn.k_layernorm.weight`] },
-      queryBias: `${name}.self_attn.q_layernorm.bias`,
-      keyBias: `${name}.self_attn.k_layernorm.bias`,
-    });
     const layer = (index: number): LayerSpec => {
       const name = `layers.${index}`;
       return {
@@ -55,7 +48,7 @@ export const phi: Architecture<DecoderSpec> = {
           qkv: linears(`${name}.self_attn`, config.fused_qkv ? ["qkv_proj"] : ["q_proj", "k_proj", "v_proj"]),
           output: linears(name, ["self_attn.dense"]),
           rope: "rope",
-          ...(config.qk_layernorm && { norms: norms(name) }),
+          ...(config.qk_layernorm && { norms: headLayerNorms(`${name}.self_attn`, epsilon) }),
         },
         mlp: {
           kind: "plain",

@@ -1,5 +1,6 @@
 import type { DriftReport } from "../requests.js";
 import { argmax } from "../runtime/argmax.js";
+import { logprobsOf } from "../runtime/logprobs.js";
 
 /** Compares the logits of two graphs of one model along a text. */
 export class DecoderDrift {
@@ -41,8 +42,8 @@ export class DecoderDrift {
 
   #compare(exact: Float32Array, rounded: Float32Array, next: number): void {
     this.#positions++;
-    this.#exactLoss += loss(exact, next);
-    this.#roundedLoss += loss(rounded, next);
+    this.#exactLoss -= logprobsOf(exact, next, 0).logprob;
+    this.#roundedLoss -= logprobsOf(rounded, next, 0).logprob;
     if (argmax(exact) === argmax(rounded)) this.#agreed++;
     const cosine = cosineOf(exact, rounded);
     this.#cosines += cosine;
@@ -59,13 +60,4 @@ export function cosineOf(a: Float32Array, b: Float32Array): number {
     bb += b[i] * b[i];
   }
   return dot / Math.sqrt(aa * bb);
-}
-
-/** -log softmax(logits)[token]. */
-function loss(logits: Float32Array, token: number): number {
-  let most = Number.NEGATIVE_INFINITY;
-  for (const logit of logits) if (logit > most) most = logit;
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - most);
-  return Math.log(sum) + most - logits[token];
 }

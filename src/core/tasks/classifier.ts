@@ -2,7 +2,7 @@ import { HfmsError, throwIfAborted } from "../errors.js";
 import type { LoadedModel } from "../model-pool.js";
 import type { ClassifierInfo } from "../models/types.js";
 import type { ClassifyInput, TruncatedPart } from "../requests.js";
-import { type EncoderRow, makeRows, runRows } from "./encoder-rows.js";
+import { copyLogits, type EncoderRow, makeRows, runRows } from "./encoder-rows.js";
 import { windows } from "./input-window.js";
 
 /** Inputs that are looked at together to be sorted by length. */
@@ -47,9 +47,7 @@ export async function* classifyAll(
   for await (const window of windows(inputs, WINDOW, signal)) {
     throwIfAborted(signal);
     const rows = await makeRows(window, (input, i) => make(input, first + i), signal);
-    const read = (_states: Float32Array, _offset: number, _length: number, logits?: Float32Array) =>
-      (logits as Float32Array).slice();
-    const results = await runRows(runner.batcher, rows, read, { signal });
+    const results = await runRows(runner.batcher, rows, copyLogits, { signal });
     for (const [i, { ids, truncated }] of rows.entries()) {
       yield { index: first + i, logits: results[i], tokens: ids.length, ...(truncated && { truncated }) };
     }

@@ -3,7 +3,7 @@ import type { LoadedModel } from "../model-pool.js";
 import type { AnswerQuestionsEvent, AnswerQuestionsRequest, QuestionInput } from "../requests.js";
 import type { PlacedToken } from "../text/types.js";
 import { bestAnswers } from "./answer-spans.js";
-import { makeRows, runRows } from "./encoder-rows.js";
+import { copyLogits, makeRows, runRows } from "./encoder-rows.js";
 import { windows } from "./input-window.js";
 import { layoutOf, requireTokenHead, requireWhole, stretches, WINDOW } from "./token-head.js";
 
@@ -32,9 +32,7 @@ export async function* answerQuestions(
     const first = index;
     const read = await makeRows(questions, (question, i) => make(question, first + i), signal);
     const rows = read.flatMap(({ pieces }) => pieces);
-    const copy = (_states: Float32Array, _offset: number, _length: number, logits?: Float32Array) =>
-      (logits as Float32Array).slice();
-    const results = await runRows(batcher, rows, copy, { signal });
+    const results = await runRows(batcher, rows, copyLogits, { signal });
     let row = 0;
     for (const [i, { pieces }] of read.entries()) {
       const tokens = pieces.reduce((sum, { ids }) => sum + ids.length, 0);

@@ -2,7 +2,7 @@ import { HfmsError, throwIfAborted } from "../errors.js";
 import type { LoadedModel } from "../model-pool.js";
 import type { ClassifyTokensEvent, ClassifyTokensRequest, Entity } from "../requests.js";
 import type { PlacedToken } from "../text/types.js";
-import { makeRows, runRows } from "./encoder-rows.js";
+import { copyLogits, makeRows, runRows } from "./encoder-rows.js";
 import { entitiesOf, type ScoredToken, withoutOverlaps } from "./entities.js";
 import { windows } from "./input-window.js";
 import { softmax } from "./scores.js";
@@ -35,9 +35,7 @@ export async function* classifyTokens(
     const first = index;
     const read = await makeRows(texts, (text, i) => make(text, first + i), signal);
     const rows = read.flatMap(({ pieces }) => pieces);
-    const copy = (_states: Float32Array, _offset: number, _length: number, logits?: Float32Array) =>
-      (logits as Float32Array).slice();
-    const results = await runRows(batcher, rows, copy, { signal });
+    const results = await runRows(batcher, rows, copyLogits, { signal });
     let row = 0;
     for (const [i, { pieces, truncated }] of read.entries()) {
       const entities: Entity[] = [];

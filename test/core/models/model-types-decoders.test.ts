@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type DecoderTypeReference, modelTypeGoldens } from "../../golden/model-types.js";
-import { cosine, graphsFolder, greedyTokens, tinyDecoder } from "../../tiny-model.js";
+import { cosine, graphsFolder, greedyTokens, relativeDifference, tinyDecoder } from "../../tiny-model.js";
 
 const graphs = graphsFolder();
 
@@ -51,10 +51,3 @@ describe.each(modelTypeGoldens<DecoderTypeReference>("decoder"))(
     });
   },
 );
-
-/** The largest difference, in units of the largest expected value. */
-function relativeDifference(actual: Float32Array, expected: Float32Array): number {
-  expect(actual).toHaveLength(expected.length);
-  const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  return actual.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i])), 0) / largest;
-}

@@ -8,7 +8,7 @@ import { Sampler } from "../../../src/core/runtime/sampler.js";
 import { AnswerLoop } from "../../../src/core/scheduler/answer-loop.js";
 import { answerPlan } from "../../../src/core/tasks/answer-plan.js";
 import { type EncoderDecoderTypeReference, modelTypeGoldens } from "../../golden/model-types.js";
-import { graphsFolder, tinyGraph } from "../../tiny-model.js";
+import { graphsFolder, relativeDifference, tinyGraph } from "../../tiny-model.js";
 
 const graphs = graphsFolder();
 const TOKENS = 24;
@@ -119,11 +119,4 @@ async function openAnswers(golden: Golden) {
 function planOf(manifest: GraphManifest, source: readonly number[], request: Partial<GenerateRequest>) {
   const whole = { model: "", prompt: "", maxTokens: TOKENS, ...request };
   return answerPlan(manifest, whole, { source, own: {} });
-}
-
-/** The largest difference, in units of the largest expected value. */
-function relativeDifference(actual: Float32Array, expected: Float32Array): number {
-  expect(actual).toHaveLength(expected.length);
-  const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  return actual.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i])), 0) / largest;
 }

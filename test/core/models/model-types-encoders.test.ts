@@ -12,7 +12,13 @@ import {
   type QuestionAnswererTypeReference,
   type TokenClassifierTypeReference,
 } from "../../golden/model-types.js";
-import { cosine, graphsFolder, largestDifference, tinyEncoder } from "../../tiny-model.js";
+import {
+  cosine,
+  graphsFolder,
+  largestDifference,
+  relativeDifference,
+  tinyEncoder,
+} from "../../tiny-model.js";
 
 const graphs = graphsFolder();
 
@@ -170,13 +176,6 @@ function expectedOf(input: TokenInput): Float32Array {
   return Float32Array.from({ length: 2 * input.tokens.length }, (_, i) =>
     i % 2 === 0 ? start.values[i / 2] : end.values[(i - 1) / 2],
   );
-}
-
-/** The largest difference, in units of the largest expected value. */
-function relativeDifference(actual: Float32Array, expected: Float32Array): number {
-  expect(actual).toHaveLength(expected.length);
-  const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  return actual.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i])), 0) / largest;
 }
 
 function mean(states: Float32Array, hidden: number): Float32Array {

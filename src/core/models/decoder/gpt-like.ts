@@ -1,5 +1,6 @@
 import { HfmsError } from "../../errors.js";
 import type { Activation } from "../../graph/blocks/activation.js";
+import type { HeadNorms } from "../../graph/blocks/head-norm.js";
 import type { MetadataValue } from "../../weights/types.js";
 import { ggufNumber } from "../gguf.js";
 import { groupedParts, type Part, stackedParts } from "../parts.js";
@@ -12,6 +13,19 @@ import type { DecoderSpec, EmbeddingSpec, HeadSpec, LayerSpec, LinearSpec, NormS
 
 export function layerNorm(module: string, epsilon: number, bias = true): NormSpec {
   return { kind: "layer", module, epsilon, bias };
+}
+
+/** LayerNorms of every query's and every key's head, in the scope of an attention. */
+export function headLayerNorms(attention: string, epsilon: number): HeadNorms {
+  const tensors = (name: string) => ({
+    weight: [`${attention}.${name}.weight`],
+    bias: `${attention}.${name}.bias`,
+  });
+  const [query, key] = [tensors("q_layernorm"), tensors("k_layernorm")];
+  return {
+    ...{ kind: "layer", over: "head", epsilon },
+    ...{ query: query.weight, queryBias: query.bias, key: key.weight, keyBias: key.bias },
+  };
 }
 
 /** Linear layers of the scope `layer`. */
